@@ -1,0 +1,707 @@
+/* Links: routing ids, the nodes behind them, HELLO to BYE, and the messages that wait to be sent (SPEC section 3). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core_int.h"
+
+/* ---- sending: parts are gathered into messages, written out at the end of the turn ---- */
+
+static void list_out(struct pb_core *c, struct pb_link *link)
+{
+    if (link->listed)
+        return;
+    link->listed = true;
+    link->next_out = NULL;
+    if (c->outs_tail)
+        c->outs_tail->next_out = link;
+    else
+        c->outs = link;
+    c->outs_tail = link;
+}
+
+static void close_message(struct pb_link *link)
+{
+    struct pb_item *item;
+
+    if (link->out.n == 0)
+        return;
+    item = pb_alloc(sizeof *item);
+    item->buf = link->out;
+    link->out = (struct pb_buf){0};
+    link->queued++;
+    DL_APPEND(link->items, item);
+}
+
+/* What was going on together towards this link and has not been copied yet must keep its place. */
+static void flush_run(struct pb_core *c)
+{
+    struct pb_span_run *run = &c->run;
+    struct pb_link *link = run->link;
+
+    run->link = NULL;
+    for (unsigned i = 0; i < run->count; i++)
+        pb_link_append(c, link, run->start[i], run->n[i]);
+    run->broken |= run->count > 0;
+    run->count = 0;
+}
+
+void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, size_t n)
+{
+    if (c->run.link == link)
+        flush_run(c);
+    if (link->out.n && link->out.n + n > PB_BATCH)
+        close_message(link);
+    pb_buf_add(&link->out, p, n);
+    list_out(c, link);
+}
+
+void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    if (c->run.link == link)
+        flush_run(c);
+    if (link->out.n > PB_BATCH)
+        close_message(link);
+    pb_frame_write(&link->out, PB_DOWN, f);
+    list_out(c, link);
+}
+
+/* A part of the message at hand goes on to link. Parts are only noted: if all of them go one way, the message moves whole. */
+void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n)
+{
+    struct pb_span_run *run = &c->run;
+
+    if (run->link && run->link != link)
+        flush_run(c);
+    run->link = link;
+    if (run->count && run->start[run->count - 1] + run->n[run->count - 1] == p) {
+        run->n[run->count - 1] += n;
+        return;
+    }
+    if (run->count == PB_MAX_SPANS) {
+        flush_run(c);
+        run->link = link;
+    }
+    run->start[run->count] = p;
+    run->n[run->count++] = n;
+}
+
+/* SPEC 4.1: parts that were for the broker become NOP. */
+static void fill_gaps(const struct pb_span_run *run, uint8_t *p, size_t n)
+{
+    uint8_t *at = p;
+
+    for (unsigned i = 0; i < run->count; i++) {
+        if (run->start[i] > at)
+            pb_nop_fill(at, (size_t)(run->start[i] - at));
+        at = run->start[i] + run->n[i];
+    }
+    if (at < p + n)
+        pb_nop_fill(at, (size_t)(p + n - at));
+}
+
+static void move_or_copy(struct pb_core *c, struct pb_event *ev)
+{
+    struct pb_span_run *run = &c->run;
+    struct pb_link *link = run->link;
+    struct pb_item *item;
+    size_t sum = 0;
+
+    for (unsigned i = 0; i < run->count; i++)
+        sum += run->n[i];
+    if (!link || run->broken || !ev->msg || sum < PB_MOVE_MIN || sum < ev->n / 2) {
+        if (link)
+            flush_run(c);
+        return;
+    }
+    fill_gaps(run, ev->p, ev->n);
+    run->link = NULL;
+    close_message(link);
+    item = pb_alloc(sizeof *item);
+    item->msg = ev->msg;
+    item->p = ev->p;
+    item->n = ev->n;
+    ev->msg = NULL;
+    link->queued++;
+    DL_APPEND(link->items, item);
+    list_out(c, link);
+}
+
+bool pb_core_next(struct pb_core *c, struct pb_out *out)
+{
+    struct pb_link *link;
+    struct pb_item *item;
+
+    pb_buf_fini(&c->sent);
+    while ((link = c->outs)) {
+        if (!link->items)
+            close_message(link);
+        if ((item = link->items))
+            break;
+        c->outs = link->next_out;
+        if (!c->outs)
+            c->outs_tail = NULL;
+        link->listed = false;
+    }
+    if (!link)
+        return false;
+    DL_DELETE(link->items, item);
+    c->sent = item->buf;
+    *out = (struct pb_out){.rid = {(const char *)link->rid, link->rid_n},
+                           .p = item->msg ? item->p : item->buf.p,
+                           .n = item->msg ? item->n : item->buf.n,
+                           .msg = item->msg};
+    free(item);
+    return true;
+}
+
+/* ---- links ---- */
+
+struct pb_link *pb_link_find(struct pb_core *c, struct pbay_str rid)
+{
+    struct pb_link *link;
+
+    HASH_FIND(hh, c->links, rid.p, rid.n, link);
+    return link;
+}
+
+static bool is_idle(const struct pb_link *link)
+{
+    return (link->state != PB_LINK_SESSION || link->node->link != link) && !link->listed;
+}
+
+static void free_link(struct pb_core *c, struct pb_link *link)
+{
+    struct pb_item *item, *tmp;
+
+    HASH_DEL(c->links, link);
+    DL_FOREACH_SAFE(link->items, item, tmp) {
+        pb_buf_fini(&item->buf);
+        free(item);
+    }
+    pb_buf_fini(&link->out);
+    pb_buf_fini(&link->claims);
+    free(link);
+}
+
+/* Remember one more routing id; strangers never push out a session. */
+static struct pb_link *new_link(struct pb_core *c, struct pbay_str rid)
+{
+    struct pb_link *link, *tmp;
+
+    if (HASH_COUNT(c->links) >= PB_MAX_LINKS) {
+        HASH_ITER(hh, c->links, link, tmp) {
+            if (is_idle(link)) {
+                free_link(c, link);
+                break;
+            }
+        }
+    }
+    if (HASH_COUNT(c->links) >= PB_MAX_LINKS)
+        return NULL;
+    link = pb_alloc(sizeof *link);
+    memcpy(link->rid, rid.p, rid.n);
+    link->rid_n = (uint32_t)rid.n;
+    HASH_ADD(hh, c->links, rid, link->rid_n, link);
+    return link;
+}
+
+static void drop_claims(struct pb_core *c, const struct pb_node *node)
+{
+    struct pb_claim *claim, *tmp;
+
+    HASH_ITER(hh, c->claims, claim, tmp) {
+        if (claim->node == node) {
+            HASH_DEL(c->claims, claim);
+            free(claim);
+        }
+    }
+}
+
+/* Its streams say nothing until it opens them on its next link. */
+static void silence(struct pb_core *c, struct pb_node *node)
+{
+    for (struct pb_stream *s = node->from; s; s = s->by_no.next)
+        pb_stream_untell(c, s);
+}
+
+/* SPEC 3.6: link loss is not death. */
+void pb_link_down(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text)
+{
+    struct pb_node *node = link->node;
+
+    if (link->state == PB_LINK_PENDING || link->state == PB_LINK_NEW)
+        link->state = PB_LINK_SUPERSEDED;
+    if (link->state != PB_LINK_SESSION)
+        return;
+    link->state = PB_LINK_SUPERSEDED;
+    node->link = NULL;
+    node->down_since = c->now;
+    if (node->state != PB_ST_FAILED)
+        node->state = node->role == PB_CONNECTION ? PB_ST_CONNECTING : PB_ST_DISCONNECTED;
+    drop_claims(c, node);
+    silence(c, node);
+    pb_note_node(c, PB_NOTE_LINK_DOWN, node, why, pbay_str(text));
+}
+
+void pb_link_gap(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text)
+{
+    pb_link_send(c, link, &(struct pb_frame){.verb = PB_GAP, .code = why, .cause = why, .text = pbay_str(text)});
+    pb_link_down(c, link, why, text);
+}
+
+/* ---- nodes ---- */
+
+static struct pb_node *find_node(struct pb_group *g, struct pbay_str instance)
+{
+    struct pb_node *node;
+
+    DL_FOREACH(g->nodes, node) {
+        if (pbay_str_eq(pbay_str(node->instance), instance))
+            return node;
+    }
+    return NULL;
+}
+
+static struct pb_node *new_node(struct pb_core *c, struct pb_group *g, struct pbay_str instance)
+{
+    struct pb_node *node;
+
+    if (g->n_nodes == PB_MAX_INSTANCES)
+        return NULL;
+    node = pb_alloc(sizeof *node);
+    node->group = g;
+    node->role = g->cconf ? PB_CONNECTION : PB_AGENT;
+    memcpy(node->instance, instance.p, instance.n);
+    DL_APPEND(g->nodes, node);
+    g->n_nodes++;
+    c->n_nodes++;
+    return node;
+}
+
+static bool is_fenced(const struct pb_node *node, const uint8_t *incarnation)
+{
+    for (unsigned i = 0; i < PB_FENCED_KEPT && i < node->n_fenced; i++) {
+        if (memcmp(node->fenced[i], incarnation, PBAY_ID_SIZE) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void fence(struct pb_node *node, const uint8_t *incarnation)
+{
+    memcpy(node->fenced[node->n_fenced++ % PB_FENCED_KEPT], incarnation, PBAY_ID_SIZE);
+}
+
+static void say_fenced(struct pb_core *c, struct pb_link *link)
+{
+    if (link->last_who && c->now - link->last_who < PB_WHO_MS)
+        return;
+    link->last_who = c->now;
+    pb_link_send(c, link, &(struct pb_frame){.verb = PB_BYE, .code = PBAY_FENCED, .cause = PBAY_FENCED,
+                                             .text = pbay_str("a newer process has this name and instance")});
+}
+
+static void say_who(struct pb_core *c, struct pb_link *link)
+{
+    if (link->last_who && c->now - link->last_who < PB_WHO_MS)
+        return;
+    link->last_who = c->now;
+    pb_link_send(c, link, &(struct pb_frame){.verb = PB_WHO});
+}
+
+static void death(struct pb_core *c, struct pb_node *node, bool unclean, enum pbay_err why, const char *text)
+{
+    node->down_since = 0;
+    if (node->dead)
+        return;
+    node->dead = true;
+    pb_stream_node_death(c, node, unclean);
+    if (node->state != PB_ST_FAILED)
+        node->state = PB_ST_DISCONNECTED;
+    pb_note_node(c, PB_NOTE_DEAD, node, why, pbay_str(text));
+}
+
+/* ---- HELLO (SPEC 3.2, 3.3) ---- */
+
+/* "name: reason" for the operator, who has no node to look at. */
+static void note_rejected(struct pb_core *c, const struct pb_frame *f, enum pbay_err code, struct pbay_str text)
+{
+    char line[PB_MAX_TEXT];
+    size_t n = f->name.n;
+
+    memcpy(line, f->name.p, n);
+    memcpy(line + n, ": ", 2);
+    memcpy(line + n + 2, text.p, text.n < sizeof line - n - 2 ? text.n : sizeof line - n - 2);
+    pb_note_node(c, PB_NOTE_REJECTED, NULL, code, (struct pbay_str){line, n + 2 + text.n < sizeof line ? n + 2 + text.n : sizeof line});
+}
+
+static void reject(struct pb_core *c, struct pb_link *link, const struct pb_frame *f, enum pbay_err code, const char *text)
+{
+    pb_link_send(c, link, &(struct pb_frame){.verb = PB_REJECT, .code = code, .cause = code, .text = pbay_str(text)});
+    link->state = PB_LINK_SUPERSEDED;
+    note_rejected(c, f, code, pbay_str(text));
+}
+
+static struct pb_node *node_of_hello(struct pb_core *c, const struct pb_frame *f, enum pbay_err *code, const char **text)
+{
+    struct pb_group *g = pb_group_find(c, f->agent, f->role == PB_AGENT ? pbay_str("") : f->name);
+    struct pbay_pubid id;
+    struct pb_node *node;
+
+    *code = PBAY_UNKNOWN_NAME;
+    *text = "no node of that agent, role and name is configured";
+    if (!g || !g->aconf || f->instance.n == 0 || f->name.n == 0)
+        return NULL;
+    if (g->cconf && (!pbay_pubid_parse(f->public_id, &id) || !pbay_pubid_same_prefix(&id, &g->cconf->public_id))) {
+        *text = "another public id is configured under that name";
+        return NULL;
+    }
+    if ((node = find_node(g, f->instance)) || (node = new_node(c, g, f->instance)))
+        return node;
+    *code = PBAY_LIMIT;
+    *text = "too many instances";
+    return NULL;
+}
+
+static void say_welcome(struct pb_core *c, struct pb_link *link, uint64_t clock)
+{
+    const struct pbay_agent_conf *a = link->node->group->aconf;
+    struct pb_buf list = {0};
+    struct pb_frame f = {.verb = PB_WELCOME,
+                         .version_max = PB_VERSION,
+                         .boot = {(const char *)c->boot, PBAY_ID_SIZE},
+                         .attach = link->node->attach,
+                         .clock = clock,
+                         .heartbeat_ms = c->conf->heartbeat_ms,
+                         .timeout_ms = c->conf->timeout_ms,
+                         .max_envelope = c->conf->max_envelope};
+
+    if (link->node->role == PB_AGENT) {
+        for (size_t i = 0; i < a->n_default_routing; i++, f.routed.n++)
+            pb_put_str(&list, pbay_str(a->default_routing[i].protocol_text));
+    }
+    f.routed.raw = (struct pbay_str){(const char *)list.p, list.n};
+    pb_link_send(c, link, &f);
+    pb_buf_fini(&list);
+}
+
+/* Who may not have a session; the link's state says why. */
+static bool is_refused(struct pb_core *c, struct pb_link *link, const struct pb_node *node)
+{
+    if (is_fenced(node, link->incarnation)) {
+        link->state = PB_LINK_FENCED;
+        say_fenced(c, link);
+        return true;
+    }
+    if (node->known && memcmp(node->incarnation, link->incarnation, PBAY_ID_SIZE) == 0 && link->link_no <= node->link_no) {
+        link->state = PB_LINK_SUPERSEDED; /* a late HELLO of an older socket */
+        return true;
+    }
+    return false;
+}
+
+static void attach(struct pb_core *c, struct pb_link *link);
+
+static void on_hello(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    struct pb_node *node;
+    enum pbay_err code;
+    const char *text;
+
+    if (f->version_min > PB_VERSION || f->version_max < PB_VERSION) {
+        reject(c, link, f, PBAY_VERSION, "this broker speaks version 1");
+        return;
+    }
+    if (c->draining) {
+        reject(c, link, f, PBAY_SHUTDOWN, "the broker is going down");
+        return;
+    }
+    if (!(node = node_of_hello(c, f, &code, &text))) {
+        reject(c, link, f, code, text);
+        return;
+    }
+    memcpy(link->incarnation, f->incarnation.p, PBAY_ID_SIZE);
+    link->link_no = f->link;
+    if (is_refused(c, link, node))
+        return;
+    link->node = node;
+    link->state = PB_LINK_PENDING;
+    link->claims.n = 0;
+    pb_buf_add(&link->claims, f->claims.raw.p, f->claims.raw.n);
+    say_welcome(c, link, f->clock);
+    if (PB_MUT(NO_CONFIRM))
+        attach(c, link);
+}
+
+/* More claims than fit into HELLO; they come before CONFIRM. */
+static void on_resume(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    if (link->claims.n > (size_t)PB_MAX_STREAMS * 32) {
+        pb_link_gap(c, link, PBAY_LIMIT, "more claims than a node may have");
+        return;
+    }
+    pb_buf_add(&link->claims, f->claims.raw.p, f->claims.raw.n);
+}
+
+static void take_claims(struct pb_core *c, struct pb_link *link)
+{
+    struct pb_rd r = {link->claims.p, link->claims.p + link->claims.n};
+    struct pbay_str incarnation;
+    uint32_t stream;
+
+    drop_claims(c, link->node);
+    while (pb_span_claim(&r, &incarnation, &stream)) {
+        struct pb_claim *claim = pb_alloc(sizeof *claim), *old;
+
+        memcpy(claim->key, incarnation.p, PBAY_ID_SIZE);
+        memcpy(claim->key + PBAY_ID_SIZE, &stream, sizeof stream);
+        claim->node = link->node;
+        HASH_REPLACE(hh, c->claims, key, sizeof claim->key, claim, old);
+        free(old);
+    }
+    pb_buf_fini(&link->claims);
+}
+
+/* Another incarnation has the name now: the former one is dead and hears it. */
+static void take_over(struct pb_core *c, struct pb_node *node)
+{
+    struct pb_link *old = node->link;
+
+    fence(node, node->incarnation);
+    if (old) {
+        old->state = PB_LINK_FENCED;
+        node->link = NULL;
+        old->last_who = 0;
+        if (!PB_MUT(NO_FENCE))
+            say_fenced(c, old);
+        pb_note_node(c, PB_NOTE_FENCED, node, PBAY_FENCED, pbay_str("a newer process has its name"));
+    }
+    death(c, node, true, PBAY_FENCED, "another process has its name");
+    pb_stream_forget_from(c, node);
+}
+
+/* SPEC 3.3: only here does a HELLO take effect. */
+static void attach(struct pb_core *c, struct pb_link *link)
+{
+    struct pb_node *node = link->node;
+    bool same = node->known && memcmp(node->incarnation, link->incarnation, PBAY_ID_SIZE) == 0;
+
+    if (node->link && same) {
+        node->link->state = PB_LINK_SUPERSEDED;
+        silence(c, node);
+    } else if (node->known && !same) {
+        take_over(c, node);
+    }
+    memcpy(node->incarnation, link->incarnation, PBAY_ID_SIZE);
+    node->known = true;
+    node->dead = node->draining = node->forgotten = false;
+    node->link = link;
+    node->link_no = link->link_no;
+    node->down_since = 0;
+    node->attach++;
+    node->state = node->role == PB_AGENT ? PB_ST_CONNECTED : PB_ST_CONNECTING;
+    node->code = PBAY_OK;
+    node->text[0] = 0;
+    link->state = PB_LINK_SESSION;
+    take_claims(c, link);
+    pb_note_node(c, PB_NOTE_ATTACHED, node, PBAY_OK, pbay_str(""));
+    if (same)
+        pb_stream_node_back(c, node);
+    c->route_due = true;
+}
+
+static void on_confirm(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    if (is_refused(c, link, link->node))
+        return;
+    if (f->attach != link->node->attach) {
+        say_welcome(c, link, 0);
+        return;
+    }
+    attach(c, link);
+}
+
+/* ---- a session's own frames ---- */
+
+static void on_ping(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_link *link = node->link;
+
+    if (f->count != link->received && !PB_MUT(TRUST_RECONNECT)) {
+        pb_link_gap(c, link, PBAY_GAP, "PING's count differs");
+        return;
+    }
+    if (c->run.link == link)
+        flush_run(c);
+    if (link->out.n > PB_BATCH)
+        close_message(link);
+    pb_link_send(c, link, &(struct pb_frame){.verb = PB_PONG, .count = link->queued + 1, .clock = f->clock});
+}
+
+static void on_state(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    size_t n = f->text.n < PB_MAX_TEXT ? f->text.n : PB_MAX_TEXT;
+
+    if (f->state > PB_ST_FAILED) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "STATE with an unknown state");
+        return;
+    }
+    node->state = (enum pb_node_state)f->state;
+    node->code = (enum pbay_err)f->code;
+    memcpy(node->text, f->text.p, n);
+    node->text[n] = 0;
+    node->retry_ms = f->retry_ms;
+    c->route_due = true;
+    pb_note_node(c, PB_NOTE_STATE, node, node->code, f->text);
+}
+
+/* SPEC 3.8: it finishes what it has started, and is given nothing more. */
+static void on_drain(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_stream *s, *tmp;
+
+    (void)f;
+    node->draining = true;
+    DL_FOREACH_SAFE2(node->to, s, tmp, next_to) {
+        if (s->state != PB_RELEASING)
+            pb_stream_release(c, s);
+    }
+}
+
+static void on_bye(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_link *link = node->link;
+
+    pb_link_down(c, link, (enum pbay_err)f->code, "BYE");
+    death(c, node, false, PBAY_SHUTDOWN, "it said BYE");
+    pb_stream_forget_from(c, node);
+}
+
+static void on_gap(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    pb_link_down(c, node->link, (enum pbay_err)f->code, "the node saw a loss");
+}
+
+typedef void handler(struct pb_core *, struct pb_node *, const struct pb_frame *);
+
+/* SPEC section 4: what a session may say. */
+static handler *const handlers[PB_VERB_COUNT] = {
+    [PB_OPEN] = pb_stream_open,   [PB_ANSWER] = pb_stream_answer, [PB_PUB] = pb_mail_pub,
+    [PB_SETTLE] = pb_mail_settle, [PB_NEED] = pb_flow_need,       [PB_END] = pb_mail_end,
+    [PB_ENDED] = pb_mail_ended,   [PB_RELEASED] = pb_stream_released, [PB_CLOSE] = pb_stream_close,
+    [PB_PING] = on_ping,          [PB_GAP] = on_gap,              [PB_DRAIN] = on_drain,
+    [PB_BYE] = on_bye,            [PB_STATE] = on_state,
+};
+
+static void pending_part(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    if (f->verb == PB_CONFIRM)
+        on_confirm(c, link, f);
+    else if (f->verb == PB_RESUME)
+        on_resume(c, link, f);
+}
+
+/* One part of a message; the link's state may change with each. */
+static void take_part(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    switch (link->state) {
+    case PB_LINK_NEW:
+        if (f->verb == PB_HELLO)
+            on_hello(c, link, f);
+        else
+            say_who(c, link);
+        break;
+    case PB_LINK_PENDING:
+        pending_part(c, link, f);
+        break;
+    case PB_LINK_SESSION:
+        if (handlers[f->verb])
+            handlers[f->verb](c, link->node, f);
+        else if (f->verb == PB_HELLO)
+            pb_link_gap(c, link, PBAY_BAD_FRAME, "HELLO twice on one socket");
+        break;
+    case PB_LINK_SUPERSEDED:
+        say_who(c, link);
+        break;
+    case PB_LINK_FENCED:
+        say_fenced(c, link);
+        break;
+    }
+}
+
+void pb_link_frame(struct pb_core *c, struct pb_event *ev)
+{
+    struct pb_link *link = pb_link_find(c, ev->rid);
+    struct pb_rd r = {ev->p, ev->p + ev->n};
+    struct pb_frame f;
+
+    if (ev->rid.n == 0 || ev->rid.n > PB_MAX_RID || (!link && !(link = new_link(c, ev->rid))))
+        return;
+    link->received++;
+    link->last_received = c->now;
+    c->run.link = NULL;
+    c->run.count = 0;
+    c->run.broken = false;
+    for (int parts = 0; r.p < r.end; parts++) {
+        enum pb_link_state state = link->state;
+
+        if (parts == PB_MAX_PARTS || !pb_frame_read(&r, PB_UP, &f)) {
+            if (state == PB_LINK_SESSION || state == PB_LINK_PENDING || state == PB_LINK_NEW)
+                pb_link_gap(c, link, PBAY_BAD_FRAME, "malformed frame");
+            break;
+        }
+        take_part(c, link, &f);
+        if (state == PB_LINK_SUPERSEDED || state == PB_LINK_FENCED || (state == PB_LINK_SESSION && link->state != state))
+            break; /* one answer for a message; nothing after a loss counts */
+    }
+    move_or_copy(c, ev);
+}
+
+/* ---- time ---- */
+
+static void node_tick(struct pb_core *c, struct pb_node *node)
+{
+    if (node->link && c->now - node->link->last_received > (int64_t)c->conf->timeout_ms)
+        pb_link_down(c, node->link, PBAY_TIMEOUT, "silent");
+    if (node->down_since && c->now - node->down_since > (int64_t)c->conf->gone_ms && !node->dead) {
+        int64_t since = node->down_since;
+
+        death(c, node, true, PBAY_TIMEOUT, "without link for longer than gone");
+        node->down_since = since;
+    }
+    if (node->dead && node->down_since && !node->forgotten && c->now - node->down_since > PB_FORGET_MS) {
+        node->forgotten = true;
+        fence(node, node->incarnation);
+        pb_stream_forget_from(c, node);
+    }
+}
+
+void pb_link_tick(struct pb_core *c)
+{
+    struct pb_group *g;
+    struct pb_link *link, *tmp;
+    struct pb_node *node;
+
+    for (g = c->groups; g; g = g->hh.next)
+        DL_FOREACH(g->nodes, node)
+            node_tick(c, node);
+    HASH_ITER(hh, c->links, link, tmp) {
+        if (is_idle(link) && c->now - link->last_received > 4 * (int64_t)c->conf->timeout_ms)
+            free_link(c, link);
+    }
+}
+
+void pb_link_fini(struct pb_core *c)
+{
+    struct pb_link *link, *tmp;
+    struct pb_claim *claim, *next;
+
+    HASH_ITER(hh, c->links, link, tmp)
+        free_link(c, link);
+    HASH_ITER(hh, c->claims, claim, next) {
+        HASH_DEL(c->claims, claim);
+        free(claim);
+    }
+    pb_buf_fini(&c->sent);
+}

@@ -1,0 +1,562 @@
+/* One envelope's way: admitted, parked or dispatched, settled or ended (SPEC sections 6.4, 6.5, 7). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core_int.h"
+
+/* ---- slots ---- */
+
+static bool is_final(const struct pb_slot *slot)
+{
+    return slot->state == PB_SLOT_SETTLED || slot->state == PB_SLOT_ENDED;
+}
+
+/* What is final from the bottom up is forgotten; the watermark says so to the sender. */
+void pb_mail_trim(struct pb_stream *s)
+{
+    struct pb_slot *first;
+
+    while ((first = pb_window_at(&s->w, s->w.lo)) && is_final(first))
+        pb_window_shift(&s->w);
+    if (s->watermark < s->w.lo - 1)
+        s->watermark = s->w.lo - 1;
+}
+
+/* Out of the broker's hands, whatever the reason: counts and credit follow. The slot's state becomes NONE. */
+void pb_mail_drop(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot)
+{
+    if (slot->state == PB_SLOT_PARKED) {
+        free(slot->p);
+        s->n_parked--;
+        pb_flow_free(c, s, slot->size);
+    } else if (slot->state == PB_SLOT_GIVEN) {
+        s->n_given--;
+        if (s->to_node)
+            s->to_node->n_given--;
+        pb_flow_free(c, s, slot->size);
+    } else if (slot->state == PB_SLOT_ENDING) {
+        free(slot->p);
+        s->n_ending--;
+        slot->tries = 0;
+    }
+    slot->p = NULL;
+    slot->state = PB_SLOT_NONE;
+}
+
+/* A new round asks the sender for them again. */
+void pb_mail_drop_parked(struct pb_core *c, struct pb_stream *s)
+{
+    for (uint64_t q = s->first_parked; s->n_parked; q++) {
+        struct pb_slot *slot = pb_window_at(&s->w, q);
+
+        assert(slot);
+        if (slot->state == PB_SLOT_PARKED)
+            pb_mail_drop(c, s, slot);
+    }
+}
+
+/* The sender has finished with everything below base: it has settled or ended there. */
+void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base)
+{
+    while (s->w.lo < base) {
+        struct pb_slot *slot = pb_window_at(&s->w, s->w.lo);
+
+        if (!slot) {
+            s->w.lo = base;
+            break;
+        }
+        pb_mail_drop(c, s, slot);
+        pb_window_shift(&s->w);
+    }
+    pb_mail_trim(s);
+}
+
+/* ---- ends (SPEC 7.1, 7.2) ---- */
+
+void pb_mail_say_end(struct pb_core *c, struct pb_stream *s, uint64_t seq)
+{
+    const struct pb_slot *slot = pb_window_at(&s->w, seq);
+    const struct pb_ending *e = slot->p;
+
+    if (pb_sender_linked(s))
+        pb_link_send(c, s->sender->link, &(struct pb_frame){.verb = PB_END, .stream = s->no, .seq = seq, .code = e->code,
+                                                          .cause = e->cause, .text = pbay_str(e->text)});
+}
+
+static void note_end(struct pb_core *c, struct pb_stream *s, uint64_t seq, const struct pb_ending *e)
+{
+    struct pb_note *note;
+
+    s->sender->ended++;
+    pb_note_node(c, PB_NOTE_END, s->sender, e->code, pbay_str(e->text));
+    note = &c->notes[(c->note_head + c->n_notes - 1) % PB_MAX_NOTES];
+    note->cause = e->cause;
+    note->seq = seq;
+    note->to = s->to;
+}
+
+void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, enum pbay_err cause,
+                     struct pbay_str text)
+{
+    struct pb_slot *slot = pb_window_at(&s->w, seq);
+    struct pb_ending *e;
+
+    if (slot->state == PB_SLOT_ENDING || is_final(slot))
+        return;
+    pb_mail_drop(c, s, slot);
+    e = pb_alloc(sizeof *e);
+    e->code = code;
+    e->cause = cause;
+    memcpy(e->text, text.p, text.n < PB_MAX_TEXT ? text.n : PB_MAX_TEXT);
+    slot->p = e;
+    slot->state = PB_SLOT_ENDING;
+    s->n_ending++;
+    note_end(c, s, seq, e);
+    pb_mail_say_end(c, s, seq);
+}
+
+/* SPEC 7.1: of an envelope that a receiver may have been given, the outcome is not known. */
+static void end_unless_given(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, struct pbay_str text)
+{
+    const struct pb_slot *slot = pb_window_at(&s->w, seq);
+    bool maybe = slot->flags & PB_SLOT_EVER || seq <= s->sent_high;
+
+    pb_mail_end_one(c, s, seq, maybe ? PBAY_OUTCOME_UNKNOWN : code, code, text);
+}
+
+/* The receiver's refusal goes to the sender's code; the receiver hears ENDED when that has happened (SPEC 7.2). */
+void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_stream *s = pb_stream_by_sid(c, f->stream);
+    struct pb_slot *slot;
+
+    if (!s || s->to_node != node || !pb_linked(node, s->to_incarnation))
+        return;
+    slot = pb_window_at(&s->w, f->seq);
+    if (f->seq >= s->next) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given");
+        return;
+    }
+    if (!slot || is_final(slot)) {
+        pb_link_send(c, node->link, &(struct pb_frame){.verb = PB_ENDED, .stream = s->sid, .seq = f->seq});
+        return;
+    }
+    pb_mail_end_one(c, s, f->seq, (enum pbay_err)f->code, (enum pbay_err)f->cause, f->text);
+    slot->flags |= PB_SLOT_UP;
+}
+
+/* SPEC 7.2: the barrier opens. */
+void pb_mail_ended(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_slot *slot;
+    struct pb_stream *s;
+
+    HASH_FIND(by_no, node->from, &f->stream, sizeof f->stream, s);
+    slot = s ? pb_window_at(&s->w, f->seq) : NULL;
+    if (!slot || slot->state != PB_SLOT_ENDING)
+        return;
+    if (slot->flags & PB_SLOT_UP && pb_linked(s->to_node, s->to_incarnation))
+        pb_link_send(c, s->to_node->link, &(struct pb_frame){.verb = PB_ENDED, .stream = s->sid, .seq = f->seq});
+    pb_mail_drop(c, s, slot);
+    slot->state = PB_SLOT_ENDED;
+    pb_mail_trim(s);
+    pb_flow_grant(c, s);
+    pb_mail_pump(c, s);
+    if (s->to_node)
+        pb_mail_due(c, s->to_node);
+}
+
+/* ---- settlement (SPEC 6.5) ---- */
+
+static void settle_one(struct pb_core *c, struct pb_stream *s, uint64_t seq)
+{
+    struct pb_slot *slot = pb_window_at(&s->w, seq);
+
+    if (!slot || slot->state == PB_SLOT_ENDING || is_final(slot))
+        return;
+    if (slot->state == PB_SLOT_GIVEN && s->to_node)
+        s->to_node->settled++;
+    pb_mail_drop(c, s, slot);
+    slot->state = PB_SLOT_SETTLED;
+}
+
+static void settle_range(struct pb_core *c, struct pb_stream *s, uint64_t lo, uint64_t hi)
+{
+    if (hi >= s->w.lo)
+        pb_window_extend(&s->w, hi); /* after our crash we have not seen them */
+    for (uint64_t q = lo > s->w.lo ? lo : s->w.lo; q <= hi; q++)
+        settle_one(c, s, q);
+}
+
+/* Does a receiver speak of sequences that its stream does not have yet? A protocol error, before anything is believed. */
+bool pb_mail_beyond(const struct pb_stream *s, const struct pb_frame *f)
+{
+    struct pb_rd r = pb_span_reader(f->settled), held = pb_span_reader(f->held);
+    uint64_t lo, hi = 0;
+
+    while (pb_span_range(&r, &lo, &hi))
+        ;
+    if (hi >= s->next || f->wm >= s->next)
+        return true;
+    while (pb_span_range(&held, &lo, &hi))
+        ;
+    return hi >= s->next;
+}
+
+/* Merge a watermark and ranges, from SETTLE, ANSWER or RELEASED. */
+void pb_mail_settled(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f)
+{
+    struct pb_rd r = pb_span_reader(f->settled);
+    uint64_t lo, hi;
+
+    if (f->wm > s->watermark)
+        s->watermark = f->wm;
+    settle_range(c, s, s->w.lo, f->wm);
+    while (pb_span_range(&r, &lo, &hi))
+        settle_range(c, s, lo, hi);
+    pb_mail_trim(s);
+    if (!s->due) {
+        s->due = true;
+        s->next_due = c->due;
+        c->due = s;
+    }
+}
+
+/* What the sender may forget: the receiver's watermark and what is settled above it. */
+void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s)
+{
+    struct pb_frame f = {.verb = PB_SETTLE, .stream = s->no, .wm = s->watermark};
+    struct pb_buf list = {0};
+
+    for (uint64_t q = s->w.lo; q < pb_window_end(&s->w) && f.settled.n < PB_MAX_RANGES; q++) {
+        uint64_t lo = q;
+        struct pb_slot *slot = pb_window_at(&s->w, q);
+
+        if (q <= s->watermark || slot->state != PB_SLOT_SETTLED)
+            continue;
+        while ((slot = pb_window_at(&s->w, q + 1)) && slot->state == PB_SLOT_SETTLED)
+            q++;
+        pb_put_range(&list, lo, q);
+        f.settled.n++;
+    }
+    f.settled.raw = (struct pbay_str){(const char *)list.p, list.n};
+    if (pb_sender_linked(s))
+        pb_link_send(c, s->sender->link, &f);
+    pb_buf_fini(&list);
+}
+
+void pb_mail_settle(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_stream *s = pb_stream_by_sid(c, f->stream);
+
+    if (!s || s->to_node != node || !pb_linked(node, s->to_incarnation))
+        return;
+    if (pb_mail_beyond(s, f)) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "SETTLE above what was given");
+        return;
+    }
+    pb_mail_settled(c, s, f);
+    pb_mail_pump(c, s);
+    pb_mail_due(c, node);
+}
+
+/* ---- dispatch (SPEC 6.4) ---- */
+
+/* SPEC 8.2: while a suspect is given its process is given nothing else, and it waits until the process holds nothing. */
+static bool lone_rule(const struct pb_stream *s)
+{
+    const struct pb_node *node = s->to_node;
+    const struct pb_stream *x;
+
+    if (s->lone && s->n_given)
+        return false;
+    if (node->n_lone == 0 || PB_MUT(LONE_PER_STREAM))
+        return true;
+    if (s->lone && node->n_given)
+        return false;
+    DL_FOREACH2(node->to, x, next_to) {
+        if (x != s && x->lone && (x->n_given || (!s->lone && x->state == PB_OPEN_ && x->n_parked && !x->n_ending)))
+            return false;
+    }
+    return true;
+}
+
+void pb_mail_set_lone(struct pb_stream *s, bool lone)
+{
+    if (s->lone == lone)
+        return;
+    s->lone = lone;
+    if (s->to_node)
+        s->to_node->n_lone += lone ? 1U : -1U;
+}
+
+static bool may_dispatch(struct pb_core *c, struct pb_stream *s, uint64_t seq)
+{
+    if (s->state != PB_OPEN_ || (s->n_ending && !PB_MUT(NO_BARRIER)))
+        return false;
+    if (s->generation != c->generation && !pb_stream_recheck(c, s))
+        return false;
+    if (!pb_linked(s->to_node, s->to_incarnation) || s->to_node->draining)
+        return false;
+    if (s->lone && seq > s->extent && !s->n_given) {
+        pb_mail_set_lone(s, false);
+        pb_mail_due(c, s->to_node);
+    }
+    return lone_rule(s);
+}
+
+static const struct pbay_conn_conf *restricting(const struct pb_stream *s)
+{
+    return s->sender->role == PB_CONNECTION ? s->sender->group->cconf : s->target->cconf;
+}
+
+/* I4: false = forbidden, and *text says by which rule. */
+static bool allowed(struct pb_stream *s, const struct pb_frame *f, char *text, size_t n)
+{
+    struct pb_protocol *p = &s->protocols[f->proto];
+    const struct pbay_conn_conf *conn = restricting(s);
+    const struct pbay_rule *rule = NULL;
+    struct pb_meta m;
+
+    if (!conn || PB_MUT(NO_RECHECK))
+        return true;
+    if (p->verdict == PB_UNDECIDED)
+        pb_restrict_decide(conn, p);
+    if (p->verdict == PB_ALLOWED)
+        return true;
+    rule = p->rule;
+    if (p->verdict == PB_BY_OPERATION && pb_meta_read(f->meta, &m) && pb_restrict_operation(conn, p, m.operation, &rule))
+        return true;
+    pb_restrict_text(conn, rule, text, n);
+    return false;
+}
+
+static void send_part(struct pb_core *c, struct pb_link *link, struct pb_frame *f, bool in_message)
+{
+    uint8_t *part = (uint8_t *)(uintptr_t)f->raw.p;
+
+    if (!f->fixed) { /* another language's widths: written anew */
+        pb_link_send(c, link, f);
+        return;
+    }
+    pb_pub_patch(part, f->stream, f->round, f->prev, f->flags);
+    if (in_message)
+        pb_link_span(c, link, part, f->raw.n);
+    else
+        pb_link_append(c, link, part, f->raw.n);
+}
+
+/* Hand it to the receiver. */
+static void forward(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot, struct pb_frame *f)
+{
+    struct pb_parked *parked = slot->state == PB_SLOT_PARKED ? slot->p : NULL;
+    bool again = slot->flags & PB_SLOT_EVER || f->seq <= s->sent_high;
+
+    f->stream = s->sid;
+    f->round = s->rround;
+    f->prev = s->rprev;
+    f->flags = again ? PB_FLAG_REDELIVERED : 0;
+    send_part(c, s->to_node->link, f, !parked);
+    if (parked)
+        s->n_parked--;
+    free(parked);
+    slot->p = NULL;
+    slot->state = PB_SLOT_GIVEN;
+    slot->flags |= PB_SLOT_EVER;
+    s->rprev = f->seq;
+    s->n_given++;
+    s->to_node->n_given++;
+    s->to_node->out++;
+    if (s->sender->role == PB_CONNECTION)
+        pb_route_learn(c, s->target, s->from, s->sender->group);
+}
+
+/* Give it, or end it: the last look at its deadline and at the restrictions. */
+static void dispatch(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, bool expired)
+{
+    char text[PB_MAX_TEXT + 1];
+
+    if (expired)
+        end_unless_given(c, s, f->seq, PBAY_EXPIRED, pbay_str("in the broker"));
+    else if (!allowed(s, f, text, sizeof text))
+        end_unless_given(c, s, f->seq, PBAY_REFUSED, pbay_str(text));
+    else
+        forward(c, s, pb_window_at(&s->w, f->seq), f);
+}
+
+static void unpark(struct pb_core *c, struct pb_stream *s, const struct pb_parked *parked)
+{
+    struct pb_rd r = {parked->part, parked->part + parked->n};
+    struct pb_frame f;
+    bool ok = pb_frame_read(&r, PB_UP, &f);
+
+    assert(ok); /* it was read when it came */
+    (void)ok;
+    s->first_parked = f.seq + 1;
+    dispatch(c, s, &f, parked->deadline && parked->deadline <= c->now);
+}
+
+void pb_mail_pump(struct pb_core *c, struct pb_stream *s)
+{
+    while (s->n_parked) {
+        struct pb_slot *slot = pb_window_at(&s->w, s->first_parked);
+
+        assert(s->first_parked < pb_window_end(&s->w));
+        if (!slot || slot->state != PB_SLOT_PARKED) {
+            s->first_parked++;
+            continue;
+        }
+        if (!may_dispatch(c, s, s->first_parked))
+            return;
+        unpark(c, s, slot->p);
+    }
+}
+
+/* Something was finished there: at the end of the turn look again at what waits for a suspect, or at a suspect that waits. */
+void pb_mail_due(struct pb_core *c, struct pb_node *node)
+{
+    if (node->n_lone == 0 && !node->pump)
+        return;
+    if (!node->pump) {
+        node->pump = true;
+        node->next_pump = c->pumps;
+        c->pumps = node;
+    }
+}
+
+void pb_mail_flush(struct pb_core *c)
+{
+    while (c->pumps) {
+        struct pb_node *node = c->pumps;
+        struct pb_stream *s, *tmp;
+
+        c->pumps = node->next_pump;
+        node->pump = false;
+        DL_FOREACH_SAFE2(node->to, s, tmp, next_to) {
+            if (s->n_parked)
+                pb_mail_pump(c, s);
+        }
+    }
+}
+
+/* ---- admission ---- */
+
+static void park(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f)
+{
+    struct pb_slot *slot = pb_window_at(&s->w, f->seq);
+    struct pb_parked *parked = pb_alloc(sizeof *parked + f->raw.n);
+    struct pb_meta m;
+
+    parked->n = f->raw.n;
+    memcpy(parked->part, f->raw.p, f->raw.n);
+    if (f->meta.n && pb_meta_read(f->meta, &m) && m.ttl_ms)
+        parked->deadline = c->now + m.ttl_ms;
+    slot->p = parked;
+    slot->state = PB_SLOT_PARKED;
+    if (s->n_parked++ == 0)
+        s->first_parked = f->seq;
+}
+
+/* SPEC 6.4: between prev and seq nothing is retained: those sequences never come. */
+static void mark_holes(struct pb_stream *s, uint64_t from, uint64_t to)
+{
+    for (uint64_t q = from > s->w.lo ? from : s->w.lo; q < to; q++) {
+        struct pb_slot *slot = pb_window_at(&s->w, q);
+
+        if (slot->state == PB_SLOT_NONE)
+            slot->state = PB_SLOT_ENDED;
+    }
+}
+
+static bool is_never(const struct pb_stream *s, const struct pb_frame *f)
+{
+    enum pbay_replay class = s->target && s->target->cconf ? s->target->cconf->replay : PBAY_REPLAY_SAFE;
+    struct pb_meta m = {0};
+
+    if (f->meta.n)
+        pb_meta_read(f->meta, &m);
+    if (m.replay > class)
+        class = m.replay;
+    return class == PBAY_REPLAY_NEVER || (class == PBAY_REPLAY_KEYED && m.id.n == 0);
+}
+
+/* Admitted or refused whole: the reason why the link must end, or NULL. */
+static const char *check_pub(const struct pb_stream *s, const struct pb_frame *f)
+{
+    struct pb_meta m;
+
+    if (f->prev != s->sprev && !PB_MUT(NO_PREV))
+        return "PUB's prev differs";
+    if (f->seq <= f->prev || f->seq <= s->admitted || f->proto >= s->n_protocols)
+        return "PUB with a bad field";
+    if (f->meta.n && !pb_meta_read(f->meta, &m))
+        return "PUB with bad metadata";
+    return NULL;
+}
+
+static void admit(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, struct pb_slot *slot)
+{
+    slot->size = (uint32_t)f->raw.n;
+    slot->flags = (slot->flags & PB_SLOT_EVER) | (is_never(s, f) ? PB_SLOT_NEVER : 0);
+    pb_flow_hold(c, s, f->raw.n);
+    s->sender->in++;
+    if (f->payload.n > c->conf->max_envelope) {
+        pb_flow_free(c, s, f->raw.n);
+        pb_mail_end_one(c, s, f->seq, PBAY_TOO_BIG, PBAY_TOO_BIG, pbay_str("larger than the broker's max_envelope"));
+        return;
+    }
+    if (s->n_parked || !may_dispatch(c, s, f->seq)) {
+        if (s->state != PB_OPEN_) { /* its route has just changed: the next round asks for it again */
+            pb_flow_free(c, s, f->raw.n);
+            return;
+        }
+        c->run.broken = true;
+        park(c, s, f);
+        return;
+    }
+    dispatch(c, s, f, false);
+    if (slot->state == PB_SLOT_ENDING)
+        pb_flow_free(c, s, f->raw.n); /* ended from NONE: pb_mail_drop had nothing to give back */
+}
+
+void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame *frame)
+{
+    struct pb_frame f = *frame;
+    struct pb_slot *slot;
+    struct pb_stream *s;
+    const char *bad;
+
+    HASH_FIND(by_no, node->from, &f.stream, sizeof f.stream, s);
+    if (!s || s->state != PB_OPEN_ || !s->told || (f.round != s->sround && !PB_MUT(NO_ROUND)) || c->draining) {
+        c->run.broken = true;
+        return;
+    }
+    if (f.seq <= s->admitted && (PB_MUT(NO_PREV) || PB_MUT(NO_ROUND)))
+        return;
+    if ((bad = check_pub(s, &f))) {
+        pb_link_gap(c, node->link, PBAY_GAP, bad);
+        return;
+    }
+    if (!pb_flow_use(s, f.raw.n)) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "PUB beyond its credit");
+        return;
+    }
+    s->sprev = f.seq;
+    if (!pb_window_extend(&s->w, f.seq)) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "PUB beyond the window");
+        return;
+    }
+    mark_holes(s, s->admitted + 1, f.seq);
+    s->admitted = f.seq;
+    if (f.seq >= s->next)
+        s->next = f.seq + 1;
+    slot = pb_window_at(&s->w, f.seq);
+    if (!slot || slot->state != PB_SLOT_NONE) { /* settled or ended meanwhile: its bytes are nobody's */
+        pb_flow_hold(c, s, f.raw.n);
+        pb_flow_free(c, s, f.raw.n);
+        c->run.broken = true;
+        return;
+    }
+    admit(c, s, &f, slot);
+}

@@ -1,0 +1,272 @@
+/* What comes back to an agent: leased envelopes, ends, and ends as envelopes of the default protocol. */
+#include "node/agent_int.h"
+
+#include <inttypes.h>
+#include <msgpack/pack.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <utlist.h>
+
+#define ERROR_PROTOCOL "fetchai/default:1.0.0"
+
+/* The default protocol's error codes. */
+enum { UNSUPPORTED_PROTOCOL = 0, INVALID_DIALOGUE = 4 };
+
+/* ---- ends as envelopes ---- */
+
+static struct pbay_str keep_str(char **to, struct pbay_str v)
+{
+    struct pbay_str kept = {*to, v.n};
+
+    if (v.n)
+        memcpy(*to, v.p, v.n);
+    *to += v.n;
+    return kept;
+}
+
+void agent_note_sent(struct agent *a, const struct pbay_envelope *e, uint64_t tag)
+{
+    struct agent_sent *s;
+    char *to;
+
+    if (!a->error_envelopes)
+        return;
+    s = pb_alloc(sizeof *s + e->to.n + e->sender.n + e->protocol_id.n);
+    to = s->bytes;
+    s->tag = tag;
+    s->to = keep_str(&to, e->to);
+    s->sender = keep_str(&to, e->sender);
+    s->protocol = keep_str(&to, e->protocol_id);
+    HASH_ADD(hh, a->sent, tag, sizeof s->tag, s);
+}
+
+static int append(void *buf, const char *p, size_t n)
+{
+    pb_buf_add(buf, p, n);
+    return 0;
+}
+
+static void put_text(msgpack_packer *pk, const char *text)
+{
+    msgpack_pack_str_with_body(pk, text, strlen(text));
+}
+
+/* error_data is a map of strings to bytes, as the protocol says. */
+static void put_data(msgpack_packer *pk, const char *key, struct pbay_str value)
+{
+    put_text(pk, key);
+    msgpack_pack_bin_with_body(pk, value.p, value.n);
+}
+
+static void pack_error(struct pb_buf *b, const struct agent_sent *s, const struct pb_outcome *o)
+{
+    char tag[24];
+    msgpack_packer pk;
+
+    snprintf(tag, sizeof tag, "%" PRIu64, o->tag);
+    msgpack_packer_init(&pk, b, append);
+    msgpack_pack_map(&pk, 4);
+    put_text(&pk, "performative");
+    put_text(&pk, "error");
+    put_text(&pk, "error_code");
+    msgpack_pack_int(&pk, o->err == PBAY_REFUSED ? UNSUPPORTED_PROTOCOL : INVALID_DIALOGUE);
+    put_text(&pk, "error_msg");
+    put_text(&pk, o->text[0] ? o->text : pbay_err_text(o->err));
+    put_text(&pk, "error_data");
+    msgpack_pack_map(&pk, 5);
+    put_data(&pk, "code", pbay_str(pbay_err_name(o->err)));
+    put_data(&pk, "cause", pbay_str(pbay_err_name(o->cause)));
+    put_data(&pk, "tag", pbay_str(tag));
+    put_data(&pk, "to", s->to);
+    put_data(&pk, "protocol", s->protocol);
+}
+
+static void drop_local(struct agent *a, struct agent_local *local)
+{
+    DL_DELETE(a->locals, local);
+    a->n_locals--;
+    free(local);
+}
+
+/* From whom could not be reached to whom wrote: so that it reads as the answer. */
+static void make_error(struct agent *a, const struct agent_sent *s, const struct pb_outcome *o)
+{
+    const struct pbay_str none = pbay_str("");
+    struct pb_buf b = {0};
+    struct agent_local *local;
+    char *to;
+
+    pack_error(&b, s, o);
+    local = pb_alloc(sizeof *local + b.n + s->to.n + s->sender.n);
+    to = local->bytes;
+    local->e = (struct pbay_envelope){.protocol_id = pbay_str(ERROR_PROTOCOL),
+                                      .uri = none,
+                                      .connection_id = none,
+                                      .instance = none,
+                                      .origin = {.name = none, .instance = none},
+                                      .operation = none,
+                                      .traceparent = none};
+    local->e.message = keep_str(&to, (struct pbay_str){(const char *)b.p, b.n});
+    local->e.sender = keep_str(&to, s->to);
+    local->e.to = keep_str(&to, s->sender);
+    pb_buf_fini(&b);
+    if (a->n_locals >= a->max_envelopes)
+        drop_local(a, a->locals);
+    DL_APPEND(a->locals, local);
+    a->n_locals++;
+}
+
+/* ---- ends ---- */
+
+static void drop_end(struct agent *a, struct agent_end *end)
+{
+    DL_DELETE(a->ends, end);
+    a->n_ends--;
+    free(end);
+}
+
+/* Nobody asks: the oldest good news is missed least. */
+static void make_room(struct agent *a)
+{
+    struct agent_end *end;
+
+    if (a->n_ends < a->max_envelopes)
+        return;
+    DL_FOREACH (a->ends, end) {
+        if (end->o.err == PBAY_OK) {
+            drop_end(a, end);
+            return;
+        }
+    }
+    drop_end(a, a->ends);
+}
+
+static void take_end(struct agent *a, const struct pb_outcome *o)
+{
+    struct agent_end *end = pb_alloc(sizeof *end);
+    struct agent_sent *s = NULL;
+
+    _Static_assert(sizeof end->o.text <= sizeof o->text, "a sentence of the wire fits");
+    make_room(a);
+    end->o = (struct pbay_outcome){.tag = o->tag, .err = o->err, .cause = o->cause};
+    snprintf(end->o.text, sizeof end->o.text, "%.*s", (int)sizeof end->o.text - 1, o->text);
+    DL_APPEND(a->ends, end);
+    a->n_ends++;
+    HASH_FIND(hh, a->sent, &o->tag, sizeof o->tag, s);
+    if (!s)
+        return;
+    if (o->err)
+        make_error(a, s, o);
+    HASH_DELETE(hh, a->sent, s);
+    free(s);
+}
+
+void agent_take_ends(struct agent *a)
+{
+    struct pb_outcome o;
+
+    while (pb_session_outcome(&a->io.session, &o))
+        take_end(a, &o);
+}
+
+bool agent_next_end(struct agent *a, struct pbay_outcome *o)
+{
+    if (!a->ends)
+        return false;
+    *o = a->ends->o;
+    drop_end(a, a->ends);
+    return true;
+}
+
+/* ---- leases ---- */
+
+struct agent_lease *agent_lease_next(struct agent *a, int64_t now)
+{
+    struct agent_local *local = a->locals;
+    struct pb_held *held = local ? NULL : pb_session_next(&a->io.session, now);
+    struct agent_lease *lease;
+
+    if (!local && !held)
+        return NULL;
+    if (local) {
+        DL_DELETE(a->locals, local);
+        a->n_locals--;
+    }
+    lease = pb_alloc(sizeof *lease);
+    lease->id = ++a->next_lease;
+    lease->held = held;
+    lease->local = local;
+    HASH_ADD(hh, a->leases, id, sizeof lease->id, lease);
+    return lease;
+}
+
+const struct pbay_envelope *agent_lease_envelope(const struct agent_lease *lease)
+{
+    return lease->held ? &lease->held->e : &lease->local->e;
+}
+
+static void end_lease(struct agent *a, struct agent_lease *lease, enum pbay_err err, const char *text)
+{
+    HASH_DELETE(hh, a->leases, lease);
+    if (lease->held)
+        pb_session_finish(&a->io.session, lease->held, err, text);
+    free(lease->local);
+    free(lease);
+}
+
+bool agent_lease_finish(struct agent *a, uint64_t id, enum pbay_err err, const char *text)
+{
+    struct agent_lease *lease;
+
+    HASH_FIND(hh, a->leases, &id, sizeof id, lease);
+    if (!lease)
+        return false;
+    if (a->auto_lease == id)
+        a->auto_lease = 0;
+    end_lease(a, lease, err, text);
+    return true;
+}
+
+/* ---- the descriptor ---- */
+
+static bool is_readable(const struct agent *a, int64_t now)
+{
+    const struct pb_session *s = &a->io.session;
+    bool may_get =
+        s->ready && s->state == PB_LINKED && !s->wants_close && !s->draining && now - s->lease < (int64_t)s->timeout_ms;
+
+    return may_get || a->locals || a->ends || s->fatal;
+}
+
+void agent_set_fd(struct agent *a, int64_t now)
+{
+    bool readable = is_readable(a, now);
+    eventfd_t count;
+
+    if (readable == a->fd_set)
+        return;
+    a->fd_set = readable;
+    if (readable)
+        eventfd_write(a->fd, 1);
+    else
+        eventfd_read(a->fd, &count);
+}
+
+void agent_in_fini(struct agent *a)
+{
+    struct agent_lease *lease, *next_lease;
+    struct agent_sent *sent, *next_sent;
+
+    HASH_ITER (hh, a->leases, lease, next_lease)
+        end_lease(a, lease, PBAY_OK, ""); /* the session is closed: nothing is settled */
+    HASH_ITER (hh, a->sent, sent, next_sent) {
+        HASH_DELETE(hh, a->sent, sent);
+        free(sent);
+    }
+    while (a->locals)
+        drop_local(a, a->locals);
+    while (a->ends)
+        drop_end(a, a->ends);
+}

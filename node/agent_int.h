@@ -1,0 +1,83 @@
+/* Between the files of the agent library: agent.c (handles, put, get, close), agent_in.c (leases, outcomes, error
+ * envelopes). */
+#ifndef PB_AGENT_INT_H
+#define PB_AGENT_INT_H
+
+#include <uthash.h>
+
+#include "node/link.h"
+#include "node/pbay.h"
+
+#define AGENT_ENVELOPES 1024
+#define AGENT_BYTES     (16U << 20)
+
+/* An `error` envelope that we made ourselves; one allocation with its strings behind it. */
+struct agent_local {
+    struct pbay_envelope e;
+    struct agent_local *prev, *next;
+    char bytes[];
+};
+
+/* An envelope that was got and is neither acked nor nacked; one of held and local is set. */
+struct agent_lease {
+    uint64_t id;
+    struct pb_held *held;
+    struct agent_local *local;
+    UT_hash_handle hh;
+};
+
+/* What an error envelope needs to know of the envelope that failed; kept only when they are wanted. */
+struct agent_sent {
+    uint64_t tag;
+    struct pbay_str to, sender, protocol;
+    UT_hash_handle hh;
+    char bytes[];
+};
+
+struct agent_end {
+    struct pbay_outcome o;
+    struct agent_end *prev, *next;
+};
+
+struct agent {
+    struct pb_link io;
+    char *endpoint, *name, *instance;
+    size_t max_envelopes;
+    bool error_envelopes;
+    int fd; /* an eventfd: readable while there is something to get */
+
+    /* under io.mutex */
+    bool closed, fd_set;
+    uint64_t next_lease, auto_lease; /* auto_lease: of the get without a lease; 0 = none */
+    struct agent_lease *leases;
+    struct agent_local *locals;
+    struct agent_end *ends;
+    struct agent_sent *sent;
+    size_t n_ends, n_locals;
+};
+
+/* All of these: io.mutex is held. */
+
+/* Take the session's outcomes into ours and make error envelopes of them. */
+void agent_take_ends(struct agent *a);
+
+/* Make fd readable or not, as it should be now. */
+void agent_set_fd(struct agent *a, int64_t now);
+
+/* Remember what an envelope said, for the error envelope that may come of it. */
+void agent_note_sent(struct agent *a, const struct pbay_envelope *e, uint64_t tag);
+
+/* Lease the next envelope; NULL = there is none. */
+struct agent_lease *agent_lease_next(struct agent *a, int64_t now);
+const struct pbay_envelope *agent_lease_envelope(const struct agent_lease *lease);
+
+/* Finish a lease. false = there is none of that number. */
+bool agent_lease_finish(struct agent *a, uint64_t id, enum pbay_err err, const char *text);
+
+/* The oldest end into *o; false = none. */
+bool agent_next_end(struct agent *a, struct pbay_outcome *o);
+
+/* After the link was closed: free all of the above. */
+void agent_in_fini(struct agent *a);
+
+#endif

@@ -1,0 +1,455 @@
+/* The life of a connection process: connect and retry, give each kind of work its turn, watch for stuck slots, drain.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "node/conn_int.h"
+#include "schema/visibility.h"
+
+#define MIN_RETRY     100 /* ms until connect is tried again, doubled each time */
+#define MAX_RETRY     30000
+#define MAX_DOUBLINGS 9
+#define GOOD_WHILE    5000 /* ms connected after which the next failure counts as the first */
+#define STUCK_AFTER   1000 /* ms in one slot */
+#define STUCK_AGAIN   5000 /* ms between two reports of it */
+#define WATCH_MS      250  /* between two looks at a slot that runs */
+#define IDLE_MS       1000 /* between two looks when none runs */
+#define STUCK_GRACE   1000 /* ms after the drain's deadline in which a slot may still return */
+#define RELINK_MS     2000 /* ms that a drain waits for a lost link, to say what it has settled */
+
+static const char usage[] =
+    "Runs one connection of an agent; `patchbay up` starts it. Its environment:\n"
+    "  PATCHBAY_ENDPOINT        the broker, ipc://PATH or tcp://HOST:PORT\n"
+    "  PATCHBAY_CONNECTION_DIR  folder of connection.yaml\n"
+    "  PATCHBAY_AGENT           name of the agent it belongs to\n"
+    "  PATCHBAY_AGENT_FILE      agent.yaml, whose overrides apply and which gives what is not set here; optional\n"
+    "  PATCHBAY_PACKAGE_PATH    folders of packages for agent.yaml, separated by colons; optional\n"
+    "  PATCHBAY_INSTANCE        instance; default 0\n"
+    "  PATCHBAY_DATA_DIR        folder that relative paths are relative to; default: agent.yaml's, else the working "
+    "folder\n"
+    "  PATCHBAY_DRAIN_MS        time to finish after SIGTERM; default 10000\n"
+    "  PATCHBAY_PARENT          process id: exit when that parent dies; optional\n"
+    "  PATCHBAY_TRACE           set: print the frames of the link; SIGUSR2 toggles it\n"
+    "Exit status: 0 after SIGTERM, 2 for bad configuration, 76 when a newer process has taken its name, else 1.\n";
+
+/* ---- signals ---- */
+
+/* The only state of the process: what a handler may touch. Atomic, because the I/O thread looks at it as well. */
+static atomic_int stop_signal, trace_signal, signal_fd = -1;
+
+_Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may not wait for a lock");
+
+static void on_signal(int number)
+{
+    const uint64_t one = 1;
+    int keep = errno;
+
+    if (number == SIGUSR2)
+        trace_signal = 1;
+    else if (stop_signal == number)
+        _exit(1); /* asked for a second time; a terminal's SIGINT and a supervisor's SIGTERM are one request */
+    else
+        stop_signal = number;
+    if (write(signal_fd, &one, sizeof one) < 0)
+        errno = keep; /* it is full: then it is readable as well */
+    errno = keep;
+}
+
+static void catch_signals(int fd)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+
+    signal_fd = fd;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGUSR2, &action, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+}
+
+/* A supervisor that is killed leaves no process behind. */
+static bool follow_parent(void)
+{
+    const char *parent = getenv("PATCHBAY_PARENT");
+
+    if (!parent || !*parent)
+        return true;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    return getppid() == (pid_t)strtol(parent, NULL, 10); /* it may have died before the call */
+}
+
+/* ---- states and slots ---- */
+
+/* The mutex is held. */
+static void say_report(struct pbay_link *link)
+{
+    const struct conn_report *r = &link->report;
+
+    pb_session_report(&link->io.session, r->state, r->code, r->text, r->retry_ms);
+}
+
+static void report(struct pbay_link *link, enum pb_node_state state, enum pbay_err code, const char *text,
+                   int64_t retry)
+{
+    pb_link_lock(&link->io);
+    link->report.state = state;
+    link->report.code = code;
+    link->report.retry_ms = (uint32_t)retry;
+    snprintf(link->report.text, sizeof link->report.text, "%s", text);
+    say_report(link);
+    pb_link_unlock(&link->io, true);
+}
+
+void conn_op_begin(struct pbay_link *link, const char *op)
+{
+    int64_t now = pb_now();
+
+    pb_link_lock(&link->io);
+    link->op = op;
+    link->op_since = now;
+    link->stuck_at = now + STUCK_AFTER;
+    pb_link_unlock(&link->io, false);
+}
+
+void conn_op_end(struct pbay_link *link)
+{
+    bool stuck;
+
+    pb_link_lock(&link->io);
+    stuck = link->stuck;
+    link->op = NULL;
+    link->stuck = false;
+    if (stuck)
+        say_report(link);
+    pb_link_unlock(&link->io, stuck);
+}
+
+/* ---- the I/O thread's share; the mutex is held ---- */
+
+static void say_stuck(struct pbay_link *link, int64_t now)
+{
+    char text[CONN_WHY];
+
+    snprintf(text, sizeof text, "stuck: %s for %lld s", link->op, (long long)(now - link->op_since) / 1000);
+    pb_session_report(&link->io.session, link->report.state, PBAY_TIMEOUT, text, 0);
+    link->stuck = true;
+    link->stuck_at = now + STUCK_AGAIN;
+}
+
+/* A stuck slot cannot hold up the end of the process for ever. */
+static void enforce_stop(struct pbay_link *link, int64_t now)
+{
+    if (link->stop_at == 0) {
+        link->stop_at = now;
+        pb_session_drain(&link->io.session);
+    }
+    if (now - link->stop_at <= link->drain_ms + STUCK_GRACE)
+        return;
+    fprintf(stderr, "%s: stuck in %s; left: %zu envelopes\n", link->conf->name, link->op,
+            link->io.session.n_retained + link->io.session.n_started);
+    _exit(1);
+}
+
+static int64_t on_turn(void *self, int64_t now)
+{
+    struct pbay_link *link = self;
+    const struct pb_session *s = &link->io.session;
+
+    if ((s->ready || s->outcomes || s->fatal || s->draining) && !link->told) {
+        link->told = true;
+        eventfd_write(link->wake_fd, 1);
+    }
+    if (!link->op)
+        return now + IDLE_MS;
+    if (now >= link->stuck_at)
+        say_stuck(link, now);
+    if (stop_signal)
+        enforce_stop(link, now);
+    return now + WATCH_MS;
+}
+
+/* ---- connect and disconnect ---- */
+
+static int64_t retry_delay(struct pbay_link *link, int64_t now)
+{
+    unsigned doublings = link->failures < MAX_DOUBLINGS ? link->failures : MAX_DOUBLINGS;
+    int64_t bound = (int64_t)MIN_RETRY << doublings;
+    uint32_t r = 0;
+
+    if (link->connected_at && now - link->connected_at > GOOD_WHILE)
+        bound = MIN_RETRY;
+    link->failures = bound == MIN_RETRY ? 1 : link->failures + 1;
+    link->connected_at = 0;
+    if (bound > MAX_RETRY)
+        bound = MAX_RETRY;
+    (void)pb_random(&r, sizeof r);
+    return bound / 2 + r % (bound / 2 + 1);
+}
+
+static void disconnect(struct pbay_link *link)
+{
+    link->connected = false;
+    link->timer_at = INT64_MAX;
+    if (!link->ops->disconnect)
+        return;
+    conn_op_begin(link, "disconnect");
+    link->ops->disconnect(link->self);
+    conn_op_end(link);
+}
+
+void conn_reconnect(struct pbay_link *link, enum pbay_err err)
+{
+    int64_t now = pb_now(), delay = retry_delay(link, now);
+    char why[CONN_WHY];
+
+    snprintf(why, sizeof why, "%s", link->why[0] ? link->why : pbay_err_text(err));
+    disconnect(link);
+    conn_end_pending(link);
+    link->connect_at = now + delay;
+    report(link, PB_ST_CONNECTING, err, why, delay);
+}
+
+static void try_connect(struct pbay_link *link)
+{
+    enum pbay_err err = PBAY_OK;
+
+    if (link->failures == 0)
+        report(link, PB_ST_CONNECTING, PBAY_OK, "", 0); /* otherwise the reason for the retry stands */
+    link->why[0] = 0;
+    if (link->ops->connect) {
+        conn_op_begin(link, "connect");
+        err = link->ops->connect(link->self, link);
+        conn_op_end(link);
+    }
+    if (err) {
+        conn_reconnect(link, err);
+        return;
+    }
+    link->connected = link->want_receive = true;
+    link->connected_at = pb_now();
+    conn_unblock(link);
+    report(link, PB_ST_CONNECTED, PBAY_OK, "", 0);
+}
+
+/* ---- the loop of the ops thread ---- */
+
+static void fire_timer(struct pbay_link *link)
+{
+    link->timer_at = INT64_MAX;
+    link->want_receive = true;
+    if (!link->ops->timer)
+        return;
+    conn_op_begin(link, "timer");
+    link->ops->timer(link->self);
+    conn_op_end(link);
+}
+
+static bool is_fatal(struct pbay_link *link)
+{
+    bool fatal;
+
+    pb_link_lock(&link->io);
+    fatal = link->io.session.fatal;
+    link->told = false; /* from here on news wake us again */
+    pb_link_unlock(&link->io, false);
+    return fatal;
+}
+
+static bool is_drained(struct pbay_link *link, int64_t now)
+{
+    const struct pb_session *s = &link->io.session;
+    bool drained;
+
+    pb_link_lock(&link->io);
+    drained = s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
+    if (s->state != PB_LINKED && s->n_receivers && now < link->drain_at - link->drain_ms + RELINK_MS)
+        drained = false;
+    pb_link_unlock(&link->io, false);
+    return drained || now >= link->drain_at;
+}
+
+static void begin_drain(struct pbay_link *link, int64_t now)
+{
+    link->draining = true;
+    link->drain_at = now + link->drain_ms;
+    pb_link_lock(&link->io);
+    pb_session_drain(&link->io.session);
+    pb_link_unlock(&link->io, true);
+    report(link, PB_ST_DISCONNECTING, PBAY_SHUTDOWN, "", 0);
+}
+
+static void look_at_signals(struct pbay_link *link, int64_t now)
+{
+    if (stop_signal && !link->draining)
+        begin_drain(link, now);
+    if (trace_signal) {
+        trace_signal = 0;
+        atomic_store(&link->io.trace, !atomic_load(&link->io.trace));
+    }
+}
+
+/* A batch of each kind; true = there may be more at once. */
+static bool work(struct pbay_link *link, int64_t now)
+{
+    bool more = false;
+
+    if (atomic_exchange(&link->woken, false)) {
+        link->want_receive = true;
+        conn_unblock(link);
+    }
+    if (link->again && now >= link->again_at)
+        conn_unblock(link);
+    if (!link->connected && !link->draining && now >= link->connect_at)
+        try_connect(link);
+    if (link->connected && now >= link->timer_at)
+        fire_timer(link);
+    more |= conn_send(link);
+    more |= conn_receive(link);
+    more |= conn_outcomes(link);
+    return more || (link->kept == NULL && link->want_receive && link->connected && !link->draining);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t next_due(const struct pbay_link *link, int64_t now)
+{
+    int64_t due = INT64_MAX;
+
+    if (!link->connected && !link->draining)
+        due = link->connect_at;
+    if (link->connected)
+        due = earlier(due, link->timer_at);
+    if (link->again)
+        due = earlier(due, link->again_at);
+    if (link->kept)
+        due = earlier(due, now + IDLE_MS);
+    if (link->draining)
+        due = earlier(due, earlier(link->drain_at, now + WATCH_MS));
+    return due;
+}
+
+static void wait_for_work(struct pbay_link *link, int64_t due)
+{
+    bool look = link->connected && !link->draining && !link->kept && link->ops->fd && link->ops->receive;
+    struct pollfd fds[2] = {{.fd = link->wake_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
+    int64_t left = due == INT64_MAX ? -1 : due - pb_now();
+    eventfd_t count;
+
+    if (look)
+        fds[1].fd = link->ops->fd(link->self);
+    if (due != INT64_MAX && left < 0)
+        left = 0;
+    if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0)
+        return; /* a signal: looked at in the next round */
+    if (fds[0].revents)
+        eventfd_read(link->wake_fd, &count);
+    if (fds[1].revents)
+        link->want_receive = true;
+}
+
+static int run(struct pbay_link *link)
+{
+    for (;;) {
+        int64_t now = pb_now();
+        bool more;
+
+        if (is_fatal(link)) {
+            fprintf(stderr, "%s: %s\n", link->conf->name, pbay_err_text(PBAY_FENCED));
+            return CONN_FENCED;
+        }
+        look_at_signals(link, now);
+        more = work(link, now);
+        if (link->draining && is_drained(link, now))
+            return 0;
+        wait_for_work(link, more ? now : next_due(link, now));
+    }
+}
+
+/* ---- beginning and end ---- */
+
+static void say_left(struct pbay_link *link)
+{
+    size_t left;
+
+    pb_link_lock(&link->io);
+    left = link->io.session.n_retained + link->io.session.n_started;
+    pb_link_unlock(&link->io, false);
+    left += link->kept != NULL;
+    if (left)
+        fprintf(stderr, "%s: left: %zu envelopes\n", link->conf->name, left);
+}
+
+static enum pbay_err open_link(struct pbay_link *link)
+{
+    struct pb_link_conf conf = {.endpoint = link->endpoint,
+                                .self = link,
+                                .turn = on_turn,
+                                .session = {.role = PB_CONNECTION,
+                                            .agent = pbay_str(link->agent),
+                                            .name = pbay_str(link->conf->name),
+                                            .instance = pbay_str(link->instance),
+                                            .public_id = pbay_str(link->conf->public_id_text),
+                                            .max_envelopes = CONN_MAX_ENVELOPES,
+                                            .max_bytes = CONN_MAX_BYTES}};
+    enum pbay_err err = pb_link_open(&link->io, &conf);
+
+    if (err == PBAY_INVALID)
+        fprintf(stderr, "PATCHBAY_ENDPOINT: expected ipc://PATH or tcp://HOST:PORT, found '%s'\n", link->endpoint);
+    else if (err)
+        fprintf(stderr, "%s: %s: %s\n", link->conf->name, pbay_err_text(err), strerror(errno));
+    return err;
+}
+
+static int live(struct pbay_link *link)
+{
+    enum pbay_err err = open_link(link);
+    int status = err == PBAY_INVALID ? 2 : 1;
+
+    if (!err) {
+        catch_signals(link->wake_fd);
+        status = run(link);
+        disconnect(link);
+        report(link, PB_ST_DISCONNECTED, PBAY_OK, "", 0);
+        say_left(link);
+    }
+    pb_link_close(&link->io, status == 0);
+    conn_ops_fini(link);
+    return status;
+}
+
+PBAY_API int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *ops)
+{
+    struct pbay_link link = {.ops = ops, .timer_at = INT64_MAX};
+    int status = 2;
+
+    if (argc > 1) {
+        bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+
+        fputs(usage, help ? stdout : stderr);
+        return help ? 0 : 2;
+    }
+    assert(ops->class_name);
+    if (!follow_parent())
+        return 1;
+    if (conn_config_load(&link)) {
+        link.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        link.self = pb_alloc(ops->state_size ? ops->state_size : 1);
+        status = link.wake_fd < 0 ? 1 : live(&link);
+        free(link.self);
+        if (link.wake_fd >= 0)
+            close(link.wake_fd);
+    }
+    conn_config_fini(&link);
+    return status;
+}

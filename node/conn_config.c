@@ -1,0 +1,158 @@
+/* Where a connection process finds its configuration: the environment, connection.yaml and agent.yaml's override of it.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/conn_int.h"
+
+#define DRAIN_MS     10000
+#define MAX_DRAIN_MS 86400000L
+
+enum kind { KIND_TEXT, KIND_INT, KIND_BOOL };
+
+static const char *const kind_names[] = {"a string", "an integer", "true or false"};
+
+static enum kind kind_of(const char *text)
+{
+    const char *p = text && (*text == '-' || *text == '+') ? text + 1 : text;
+
+    if (!text)
+        return KIND_TEXT;
+    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)
+        return KIND_BOOL;
+    if (*p == 0)
+        return KIND_TEXT;
+    while (isdigit((unsigned char)*p))
+        p++;
+    return *p ? KIND_TEXT : KIND_INT;
+}
+
+/* A key that the package declares as an integer or as true/false stays one in agent.yaml. */
+static bool check_kinds(const struct pbay_link *link)
+{
+    for (size_t i = 0; i < link->own->n_config; i++) {
+        const struct pbay_conf_value *declared = &link->own->config[i];
+        const struct pbay_conf_value *v = pbay_conn_conf_find(link->conf, declared->path);
+        enum kind kind = kind_of(declared->text);
+
+        if (kind == KIND_TEXT || !v || !v->text || kind_of(v->text) == kind)
+            continue;
+        fprintf(stderr, "%s:%d: config.%s: expected %s, found '%s'\n", v->at.file, v->at.line, v->path,
+                kind_names[kind], v->text);
+        return false;
+    }
+    return true;
+}
+
+static const char *env(const char *name, const char *fallback)
+{
+    const char *v = getenv(name);
+
+    return v && *v ? v : fallback;
+}
+
+static bool missing(const char *name, const char *what)
+{
+    fprintf(stderr, "%s: expected %s\n", name, what);
+    return false;
+}
+
+/* The same folder, or else the same public id. */
+static const struct pbay_conn_conf *find_in_agent(const struct pbay_link *link)
+{
+    const struct pbay_agent_conf *agent = link->agent_conf;
+
+    for (size_t i = 0; i < agent->n_connections; i++) {
+        if (strcmp(agent->connections[i].dir, link->own->dir) == 0)
+            return &agent->connections[i];
+    }
+    for (size_t i = 0; i < agent->n_connections; i++) {
+        if (pbay_pubid_eq(&agent->connections[i].public_id, &link->own->public_id))
+            return &agent->connections[i];
+    }
+    return NULL;
+}
+
+static bool load_agent(struct pbay_link *link, const char *file)
+{
+    struct pbay_conf_error error = {""};
+
+    if (pbay_agent_conf_load(file, env("PATCHBAY_PACKAGE_PATH", NULL), &link->agent_conf, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return false;
+    }
+    link->conf = find_in_agent(link);
+    if (!link->conf)
+        fprintf(stderr, "%s: connections: expected %s\n", file, link->own->public_id_text);
+    return link->conf;
+}
+
+static bool check_class(const struct pbay_link *link)
+{
+    if (strcmp(link->conf->class_name, link->ops->class_name) == 0)
+        return true;
+    fprintf(stderr, "%s/connection.yaml: class_name: expected %s, found %s\n", link->own->dir, link->ops->class_name,
+            link->conf->class_name);
+    return false;
+}
+
+static bool read_drain(struct pbay_link *link)
+{
+    const char *text = env("PATCHBAY_DRAIN_MS", NULL);
+    char *end;
+    long v = DRAIN_MS;
+
+    if (text) {
+        errno = 0;
+        v = strtol(text, &end, 10);
+        if (errno || end == text || *end || v < 0 || v > MAX_DRAIN_MS)
+            return missing("PATCHBAY_DRAIN_MS", "milliseconds, 0 .. 86400000");
+    }
+    link->drain_ms = v;
+    return true;
+}
+
+/* What the environment does not say, agent.yaml does. */
+static bool read_environment(struct pbay_link *link)
+{
+    const struct pbay_agent_conf *agent = link->agent_conf;
+
+    link->endpoint = env("PATCHBAY_ENDPOINT", agent && agent->n_endpoints ? agent->endpoints[0] : NULL);
+    link->agent = env("PATCHBAY_AGENT", agent ? agent->agent_name : NULL);
+    link->instance = env("PATCHBAY_INSTANCE", "0");
+    link->data_dir = env("PATCHBAY_DATA_DIR", agent ? agent->data_dir : ".");
+    if (!link->endpoint)
+        return missing("PATCHBAY_ENDPOINT", "the broker's endpoint");
+    if (!link->agent || strlen(link->agent) > PBAY_MAX_NAME)
+        return missing("PATCHBAY_AGENT", "the agent's name");
+    if (strlen(link->instance) > PBAY_MAX_INSTANCE)
+        return missing("PATCHBAY_INSTANCE", "at most 64 bytes");
+    return read_drain(link);
+}
+
+bool conn_config_load(struct pbay_link *link)
+{
+    const char *dir = env("PATCHBAY_CONNECTION_DIR", NULL), *file = env("PATCHBAY_AGENT_FILE", NULL);
+    struct pbay_conf_error error = {""};
+
+    if (!dir)
+        return missing("PATCHBAY_CONNECTION_DIR", "the folder of connection.yaml");
+    if (pbay_conn_conf_load(dir, &link->own, &error)) {
+        fprintf(stderr, "%s\n", error.text);
+        return false;
+    }
+    link->conf = link->own;
+    return (!file || load_agent(link, file)) && check_class(link) && check_kinds(link) && read_environment(link);
+}
+
+void conn_config_fini(struct pbay_link *link)
+{
+    if (link->own)
+        pbay_conn_conf_destroy(&link->own);
+    if (link->agent_conf)
+        pbay_agent_conf_destroy(&link->agent_conf);
+    link->conf = NULL;
+}

@@ -1,0 +1,110 @@
+/* Between the files of the connection runtime: conn.c (life of the process), conn_ops.c (envelopes in both directions),
+ * conn_config.c (environment and configuration), conn_api.c (what a package calls). */
+#ifndef PB_CONN_INT_H
+#define PB_CONN_INT_H
+
+#include <uthash.h>
+
+#include "node/link.h"
+#include "node/pbay_conn.h"
+#include "schema/pbay_conf.h"
+
+#define CONN_MAX_ENVELOPES 1024 /* read from the outside world and not ended */
+#define CONN_MAX_BYTES     (16U << 20)
+#define CONN_BATCH         64  /* sends, receives or outcomes before the next kind has its turn */
+#define CONN_WHY           256 /* bytes of a reason, NUL included */
+#define CONN_FENCED        76  /* exit status: a newer process has our name */
+
+/* An envelope whose send answered PENDING. */
+struct conn_pending {
+    uint64_t tag;
+    struct pb_held *held;
+    UT_hash_handle hh;
+};
+
+/* An envelope from receive that has not ended: the session's tag and the package's. */
+struct conn_source {
+    uint64_t tag, source;
+    UT_hash_handle hh;
+};
+
+/* An envelope from receive that found the OutBox full: one allocation with its bytes behind it. */
+struct conn_kept {
+    struct pbay_envelope e;
+    uint64_t source;
+    char bytes[];
+};
+
+struct conn_report {
+    enum pb_node_state state;
+    enum pbay_err code;
+    uint32_t retry_ms;
+    char text[CONN_WHY];
+};
+
+struct pbay_link {
+    const struct pbay_conn_ops *ops;
+    void *self;
+    struct pb_link io;
+    int wake_fd; /* wakes the ops thread */
+
+    /* settled before the link is opened, then never changed */
+    struct pbay_conn_conf *own;         /* the package's connection.yaml alone */
+    struct pbay_agent_conf *agent_conf; /* NULL without PATCHBAY_AGENT_FILE */
+    const struct pbay_conn_conf *conf;  /* one of the two: with overrides if there are any */
+    const char *endpoint, *agent, *instance, *data_dir;
+    int64_t drain_ms;
+
+    /* the ops thread only */
+    bool connected, draining, want_receive, again;
+    int64_t connect_at, connected_at, again_at, timer_at, drain_at, kicked_at;
+    unsigned failures;
+    char why[CONN_WHY];
+    struct conn_kept *kept;
+    struct conn_source *sources;
+    uint64_t next_tag;
+
+    /* under io.mutex */
+    struct conn_pending *pending;
+    struct {
+        uint64_t tag; /* of the send that runs now; 0 = none */
+        bool settled; /* settled before it returned */
+        enum pbay_err err;
+    } sending;
+    struct conn_report report; /* what the ops thread last said */
+    const char *op;            /* the slot that runs now; NULL = none */
+    int64_t op_since, stuck_at, stop_at;
+    bool stuck, told;
+
+    atomic_bool woken; /* by pbay_link_wake */
+};
+
+/* conn_config.c: fill in the configuration; a message on standard error and false if it is not good. fini frees it. */
+bool conn_config_load(struct pbay_link *link);
+void conn_config_fini(struct pbay_link *link);
+
+/* conn.c: a slot begins and ends; the watch for stuck slots lies between. */
+void conn_op_begin(struct pbay_link *link, const char *op);
+void conn_op_end(struct pbay_link *link);
+
+/* conn.c: disconnect, and connect again after a while; the reason is link->why or err's sentence. */
+void conn_reconnect(struct pbay_link *link, enum pbay_err err);
+
+/* conn_ops.c: one batch of each kind; true = there may be more. */
+bool conn_send(struct pbay_link *link);
+bool conn_receive(struct pbay_link *link);
+bool conn_outcomes(struct pbay_link *link);
+
+/* conn_ops.c: let the streams go on that answered AGAIN. */
+void conn_unblock(struct pbay_link *link);
+
+/* conn_ops.c: what is still pending ends OUTCOME_UNKNOWN: its package has disconnected and will not settle it. */
+void conn_end_pending(struct pbay_link *link);
+
+/* conn_ops.c: after the link was closed. */
+void conn_ops_fini(struct pbay_link *link);
+
+/* conn_ops.c: the caller holds io.mutex. Finish h: a reason that is no END code becomes FAILED. */
+void conn_finish(struct pbay_link *link, struct pb_held *h, enum pbay_err err, const char *text);
+
+#endif

@@ -1,0 +1,302 @@
+/* Envelopes between the session and the package's slots. No slot is called with the mutex held. */
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "node/conn_int.h"
+
+#define RETRY_MS 10 /* after AGAIN, when nobody wakes us */
+#define KICK_MS  1  /* settlements that come faster than this go out together */
+
+/* ---- out: send ---- */
+
+static bool is_end_code(enum pbay_err err)
+{
+    return err >= PBAY_NO_ROUTE && err < PBAY_ERR_COUNT;
+}
+
+void conn_finish(struct pbay_link *link, struct pb_held *h, enum pbay_err err, const char *text)
+{
+    pb_session_finish(&link->io.session, h, err == PBAY_OK || is_end_code(err) ? err : PBAY_FAILED, text);
+}
+
+static void keep_pending(struct pbay_link *link, struct pb_held *h, uint64_t tag)
+{
+    struct conn_pending *p = pb_alloc(sizeof *p);
+
+    p->tag = tag;
+    p->held = h;
+    HASH_ADD(hh, link->pending, tag, sizeof p->tag, p);
+}
+
+static void give_back(struct pbay_link *link, struct pb_held *h)
+{
+    pb_session_give_back(&link->io.session, h);
+    if (!link->again)
+        link->again_at = pb_now() + RETRY_MS;
+    link->again = true;
+}
+
+static void take_result(struct pbay_link *link, struct pb_held *h, uint64_t tag, enum pbay_err err)
+{
+    if (err == PBAY_PENDING && link->sending.settled)
+        conn_finish(link, h, link->sending.err, pbay_err_text(link->sending.err));
+    else if (err == PBAY_PENDING)
+        keep_pending(link, h, tag);
+    else if (err == PBAY_AGAIN)
+        give_back(link, h);
+    else if (err == PBAY_OK || (err == PBAY_REFUSED && !link->ops->send))
+        conn_finish(link, h, err, link->why);
+    else
+        conn_finish(link, h, PBAY_FAILED, link->why[0] ? link->why : pbay_err_text(err));
+    link->sending.tag = 0;
+}
+
+static enum pbay_err call_send(struct pbay_link *link, const struct pbay_envelope *e, uint64_t tag)
+{
+    enum pbay_err err;
+
+    link->why[0] = 0;
+    if (!link->ops->send) {
+        snprintf(link->why, sizeof link->why, "this connection sends nothing");
+        return PBAY_REFUSED;
+    }
+    conn_op_begin(link, "send");
+    err = link->ops->send(link->self, e, tag);
+    conn_op_end(link);
+    return err;
+}
+
+static struct pb_held *next_held(struct pbay_link *link, uint64_t tag)
+{
+    struct pb_held *h;
+
+    pb_link_lock(&link->io);
+    h = pb_session_next(&link->io.session, pb_now());
+    if (h) {
+        link->sending.tag = tag;
+        link->sending.settled = false;
+    }
+    pb_link_unlock(&link->io, false);
+    return h;
+}
+
+bool conn_send(struct pbay_link *link)
+{
+    int n = 0;
+
+    while (n < CONN_BATCH && link->connected) {
+        uint64_t tag = link->next_tag + 1;
+        struct pb_held *h = next_held(link, tag);
+        enum pbay_err err;
+        int64_t now;
+
+        if (!h)
+            break;
+        link->next_tag = tag;
+        err = call_send(link, &h->e, tag);
+        now = pb_now();
+        pb_link_lock(&link->io);
+        take_result(link, h, tag, err);
+        pb_link_unlock(&link->io, now - link->kicked_at > KICK_MS);
+        if (now - link->kicked_at > KICK_MS)
+            link->kicked_at = now;
+        n++;
+    }
+    if (n) {
+        pb_link_lock(&link->io);
+        pb_link_unlock(&link->io, true);
+    }
+    return n == CONN_BATCH;
+}
+
+void conn_unblock(struct pbay_link *link)
+{
+    if (!link->again)
+        return;
+    link->again = false;
+    pb_link_lock(&link->io);
+    pb_session_unblock(&link->io.session);
+    pb_link_unlock(&link->io, false);
+}
+
+void conn_end_pending(struct pbay_link *link)
+{
+    struct conn_pending *p, *tmp;
+
+    pb_link_lock(&link->io);
+    HASH_ITER (hh, link->pending, p, tmp) {
+        HASH_DELETE(hh, link->pending, p);
+        pb_session_finish(&link->io.session, p->held, PBAY_OUTCOME_UNKNOWN,
+                          "the connection was lost before it had finished");
+        free(p);
+    }
+    pb_link_unlock(&link->io, true);
+}
+
+/* ---- in: receive ---- */
+
+static struct pbay_str keep_str(char **to, struct pbay_str v)
+{
+    struct pbay_str kept = {*to, v.n};
+
+    if (v.n)
+        memcpy(*to, v.p, v.n);
+    *to += v.n;
+    return kept;
+}
+
+static struct conn_kept *keep(const struct pbay_envelope *e, uint64_t source)
+{
+    size_t n = e->to.n + e->sender.n + e->protocol_id.n + e->message.n + e->uri.n + e->connection_id.n + e->instance.n +
+               e->origin.name.n + e->origin.instance.n + e->operation.n + e->traceparent.n;
+    struct conn_kept *k = pb_alloc(sizeof *k + n);
+    char *to = k->bytes;
+
+    k->e = *e;
+    k->source = source;
+    k->e.to = keep_str(&to, e->to);
+    k->e.sender = keep_str(&to, e->sender);
+    k->e.protocol_id = keep_str(&to, e->protocol_id);
+    k->e.message = keep_str(&to, e->message);
+    k->e.uri = keep_str(&to, e->uri);
+    k->e.connection_id = keep_str(&to, e->connection_id);
+    k->e.instance = keep_str(&to, e->instance);
+    k->e.origin.name = keep_str(&to, e->origin.name);
+    k->e.origin.instance = keep_str(&to, e->origin.instance);
+    k->e.operation = keep_str(&to, e->operation);
+    k->e.traceparent = keep_str(&to, e->traceparent);
+    return k;
+}
+
+static void tell_outcome(struct pbay_link *link, uint64_t source, enum pbay_err err)
+{
+    if (!link->ops->outcome)
+        return;
+    conn_op_begin(link, "outcome");
+    link->ops->outcome(link->self, source, err);
+    conn_op_end(link);
+}
+
+static enum pbay_err put(struct pbay_link *link, const struct pbay_envelope *e, uint64_t source)
+{
+    enum pbay_err err;
+    uint64_t tag = 0;
+
+    pb_link_lock(&link->io);
+    err = pb_session_put(&link->io.session, pb_now(), e, &tag);
+    pb_link_unlock(&link->io, err == PBAY_OK);
+    if (err == PBAY_OK && link->ops->outcome) {
+        struct conn_source *s = pb_alloc(sizeof *s);
+
+        s->tag = tag;
+        s->source = source;
+        HASH_ADD(hh, link->sources, tag, sizeof s->tag, s);
+    }
+    if (err == PBAY_OK || err == PBAY_AGAIN)
+        return err;
+    pbay_link_log(link, "an envelope to '%.*s' is not sent: %s", (int)(e->to.n < 64 ? e->to.n : 64), e->to.p,
+                  pbay_err_text(err));
+    tell_outcome(link, source, err);
+    return err;
+}
+
+/* false = the OutBox is still full. */
+static bool put_kept(struct pbay_link *link)
+{
+    struct conn_kept *k = link->kept;
+
+    if (!k)
+        return true;
+    if (put(link, &k->e, k->source) == PBAY_AGAIN)
+        return false;
+    free(k);
+    link->kept = NULL;
+    return true;
+}
+
+static bool receive_one(struct pbay_link *link)
+{
+    struct pbay_envelope e = {0};
+    uint64_t source = 0;
+    enum pbay_err err;
+
+    link->why[0] = 0;
+    conn_op_begin(link, "receive");
+    err = link->ops->receive(link->self, &e, &source);
+    conn_op_end(link);
+    if (err == PBAY_AGAIN) {
+        link->want_receive = false;
+        return false;
+    }
+    if (err) {
+        conn_reconnect(link, err);
+        return false;
+    }
+    if (put(link, &e, source) != PBAY_AGAIN)
+        return true;
+    link->kept = keep(&e, source); /* its views die with the next slot */
+    return false;
+}
+
+bool conn_receive(struct pbay_link *link)
+{
+    if (!link->ops->receive)
+        link->want_receive = false;
+    if (!link->connected || link->draining || !put_kept(link))
+        return false;
+    for (int n = 0; link->want_receive; n++) {
+        if (n == CONN_BATCH)
+            return true;
+        if (!receive_one(link))
+            return false;
+    }
+    return false;
+}
+
+/* ---- how they end ---- */
+
+bool conn_outcomes(struct pbay_link *link)
+{
+    struct pb_outcome o;
+
+    for (int n = 0; n < CONN_BATCH; n++) {
+        struct conn_source *s = NULL;
+        uint64_t source;
+        bool any;
+
+        pb_link_lock(&link->io);
+        any = pb_session_outcome(&link->io.session, &o);
+        pb_link_unlock(&link->io, false);
+        if (!any)
+            return false;
+        HASH_FIND(hh, link->sources, &o.tag, sizeof o.tag, s);
+        assert(s || !link->ops->outcome);
+        if (!s)
+            continue;
+        source = s->source;
+        HASH_DELETE(hh, link->sources, s);
+        free(s);
+        tell_outcome(link, source, o.err);
+    }
+    return true;
+}
+
+void conn_ops_fini(struct pbay_link *link)
+{
+    struct conn_pending *p, *next_p;
+    struct conn_source *s, *next_s;
+
+    HASH_ITER (hh, link->pending, p, next_p) {
+        HASH_DELETE(hh, link->pending, p);
+        pb_session_finish(&link->io.session, p->held, PBAY_OK, ""); /* the session is closed: nothing is settled */
+        free(p);
+    }
+    HASH_ITER (hh, link->sources, s, next_s) {
+        HASH_DELETE(hh, link->sources, s);
+        free(s);
+    }
+    free(link->kept);
+    link->kept = NULL;
+}

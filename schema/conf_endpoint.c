@@ -1,0 +1,105 @@
+/* Where the broker listens: ipc://PATH and tcp://HOST:PORT. */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema/conf.h"
+
+#define MAX_HOST 255
+
+/* 127.0.0.0/8, [::1] and the name that stands for them. */
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+
+    if (strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0)
+        return true;
+    return inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127;
+}
+
+static bool is_port(const char *text)
+{
+    size_t n = strlen(text);
+
+    return n > 0 && n <= 5 && strspn(text, "0123456789") == n && *text != '0' && strtol(text, NULL, 10) <= 65535;
+}
+
+static bool is_host(const char *host)
+{
+    static const char name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    static const char v6[] = "0123456789abcdefABCDEF:.";
+    size_t n = strlen(host);
+
+    if (strcmp(host, "*") == 0)
+        return true;
+    if (*host == '[')
+        return n > 3 && host[n - 1] == ']' && strspn(host + 1, v6) == n - 2;
+    return n > 0 && strspn(host, name) == n;
+}
+
+static bool check_tcp(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *item,
+                      const struct pbay_agent_conf *conf, const char **out)
+{
+    const char *address = *out + strlen("tcp://"), *colon = strrchr(address, ':');
+    char host[MAX_HOST + 1] = "";
+
+    if (colon && colon - address <= MAX_HOST)
+        memcpy(host, address, (size_t)(colon - address));
+    if (!colon || !is_host(host) || !is_port(colon + 1))
+        return pb_yaml_expected(ctx->error, item, "tcp://HOST:PORT with a port of 1 to 65535");
+    if (!conf->insecure && !is_loopback(host))
+        return pb_yaml_expected(ctx->error, item, "a loopback address, as insecure is not true");
+    return true;
+}
+
+/* Nodes run in other directories than the broker, so the path becomes absolute; `*` and `@` would be no file at all. */
+static bool check_ipc(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *item,
+                      const struct pbay_agent_conf *conf, const char **out)
+{
+    const char *path = *out + strlen("ipc://");
+
+    (void)conf;
+    if (!*path || *path == '@' || strcmp(path, "*") == 0)
+        return pb_yaml_expected(ctx->error, item, "ipc://PATH");
+    path = pb_conf_path(ctx, path);
+    if (strlen(path) > PBAY_MAX_IPC_PATH)
+        return pb_yaml_error(ctx->error, item, "expected an ipc path of at most %d bytes, %s has %zu",
+                             PBAY_MAX_IPC_PATH, path, strlen(path));
+    *out = pb_arena_printf(ctx->arena, "ipc://%s", path);
+    return true;
+}
+
+static const struct {
+    const char *prefix;
+    bool (*check)(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *item, const struct pbay_agent_conf *conf,
+                  const char **out);
+} schemes[] = {{"ipc://", check_ipc}, {"tcp://", check_tcp}};
+
+static bool check(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *item, const struct pbay_agent_conf *conf,
+                  const char **out)
+{
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        if (strncmp(*out, schemes[i].prefix, strlen(schemes[i].prefix)) == 0)
+            return schemes[i].check(ctx, item, conf, out);
+    }
+    return pb_yaml_expected(ctx->error, item, "ipc://PATH or tcp://HOST:PORT");
+}
+
+bool pb_conf_endpoints(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *list, const struct pb_yaml_node *at,
+                       struct pbay_agent_conf *conf)
+{
+    const struct pb_yaml_node *item = list ? list->child : NULL;
+
+    if (list && !item)
+        return pb_yaml_error(ctx->error, list, "expected at least one endpoint");
+    if (!list) {
+        conf->endpoints = pb_arena_alloc(ctx->arena, sizeof *conf->endpoints);
+        conf->endpoints[conf->n_endpoints++] = pb_arena_printf(ctx->arena, "ipc://%s/broker.ipc", conf->run_dir);
+        return check_ipc(ctx, at, conf, conf->endpoints);
+    }
+    for (size_t i = 0; i < conf->n_endpoints; i++, item = item->next) {
+        if (!check(ctx, item, conf, &conf->endpoints[i]))
+            return false;
+    }
+    return true;
+}

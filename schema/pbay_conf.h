@@ -1,0 +1,131 @@
+/* agent.yaml and connection.yaml, loaded and checked. Every error is one line "file:line: field: what was expected".
+ * All strings are NUL-ended, owned by the configuration and live until pbay_agent_conf_destroy /
+ * pbay_conn_conf_destroy. */
+#ifndef PBAY_CONF_H
+#define PBAY_CONF_H
+
+#include "schema/pbay_envelope.h"
+#include "schema/pbay_err.h"
+#include "schema/pbay_pubid.h"
+
+#define PBAY_MAX_CONF_BYTES  262144 /* of one YAML file */
+#define PBAY_MAX_CONF_DEPTH  16     /* nesting */
+#define PBAY_MAX_CONF_NODES  10000  /* scalars, sequences and mappings in one file */
+#define PBAY_MAX_CONNECTIONS 256    /* of one agent */
+#define PBAY_MAX_RULES       256    /* per restriction list, default_routing */
+#define PBAY_MAX_INSTANCES   64     /* of one connection */
+#define PBAY_MAX_ADDRESSES   64     /* further addresses of an agent */
+#define PBAY_MAX_ENDPOINTS   8      /* of one broker */
+#define PBAY_MAX_ARGUMENTS   64     /* in patchbay.command */
+#define PBAY_MAX_IPC_PATH    100    /* bytes in the path of an ipc endpoint */
+
+struct pbay_conf_error {
+    char text[512]; /* "file:line: field: expected ..." */
+};
+
+/* Where a value was written; file is owned by the configuration. */
+struct pbay_conf_pos {
+    const char *file;
+    int line;
+};
+
+/* One entry of restricted_to_protocols or excluded_protocols: author/name:version[#operation], operation may be "*". A
+ * rule without version is one for "latest", as in AEA. */
+struct pbay_rule {
+    const char *text;      /* as written, without the operation */
+    struct pbay_pubid id;  /* views into text */
+    const char *operation; /* NULL = the whole protocol, also when "*" was written */
+    struct pbay_conf_pos at;
+};
+
+/* A value of `config`: the dotted path of a scalar and its text. No key of config contains a dot itself; an empty list
+ * or mapping has no scalar and so no value. */
+struct pbay_conf_value {
+    const char *path; /* "input_file", "tls.cert", "targets.0" */
+    const char *text; /* after ${VAR:type:default} substitution; NULL for YAML null */
+    struct pbay_conf_pos at;
+};
+
+/* connection.yaml, with agent.yaml's override document laid over it. */
+struct pbay_conn_conf {
+    const char *public_id_text; /* author/name:version */
+    struct pbay_pubid public_id;
+    const char *name; /* simple name; unique in an agent: the node's name */
+    const char *class_name;
+    const char *description;
+    const char *dir; /* absolute: where connection.yaml is */
+    bool is_abstract;
+    struct pbay_rule *restricted; /* empty = no restriction */
+    size_t n_restricted;
+    struct pbay_rule *excluded; /* wins over restricted */
+    size_t n_excluded;
+    struct pbay_conf_value *config; /* in the order of the file; an overridden value takes the place of the original */
+    size_t n_config;
+    /* Patchbay's own keys, in a mapping `patchbay` of connection.yaml or of the override document */
+    enum pbay_replay replay; /* replay: safe|keyed|never; default safe */
+    unsigned instances;      /* instances: 1..64; default 1 */
+    const char *executable;  /* executable: a path relative to dir, made absolute; NULL = found by name */
+    struct pbay_conf_pos at; /* where agent.yaml names it */
+};
+
+struct pbay_default_route {
+    const char *protocol_text;
+    struct pbay_pubid protocol;
+    size_t connection; /* index into connections */
+    struct pbay_conf_pos at;
+};
+
+/* Settings of the broker, the mapping `patchbay` of agent.yaml. Times in milliseconds. */
+struct pbay_agent_conf {
+    const char *file;       /* agent.yaml, absolute */
+    const char *agent_name; /* also the agent's address */
+    const char **addresses; /* patchbay.addresses: further addresses of this agent */
+    size_t n_addresses;
+    const char *data_dir; /* data_dir: absolute; default: the directory of agent.yaml */
+    const char *run_dir;  /* patchbay.run_dir: absolute; default data_dir/run */
+    struct pbay_conn_conf *connections;
+    size_t n_connections;
+    long default_connection; /* index into connections, -1 = none */
+    struct pbay_default_route *default_routing;
+    size_t n_default_routing;
+    /* patchbay.command: argv of the agent process; may be empty. A relative [0] with a slash is made absolute from the
+     * directory of agent.yaml; a word without one is left to PATH. */
+    const char **command;
+    size_t n_command;
+    /* patchbay.endpoints: ipc://PATH, made absolute from the directory of agent.yaml, or tcp://HOST:PORT; default
+     * ipc://RUN_DIR/broker.ipc */
+    const char **endpoints;
+    size_t n_endpoints;
+    bool insecure;       /* patchbay.insecure: allows tcp beyond loopback; default false */
+    bool local_delivery; /* patchbay.local_delivery: envelopes to another agent of this broker; default false */
+    /* patchbay.memory_budget: bytes, suffix KiB MiB GiB allowed; default 256 MiB, 1 MiB .. 1 TiB */
+    uint64_t memory_budget;
+    /* patchbay.max_envelope: likewise; default 1 MiB, 1 KiB .. 64 MiB and at most 0.4 of memory_budget */
+    uint32_t max_envelope;
+    uint32_t heartbeat_ms; /* patchbay.heartbeat: PING after so much; default 1000, 50 .. 60000 */
+    uint32_t timeout_ms;   /* patchbay.timeout: a silent link is down; default 5000, 2 heartbeats .. 600000 */
+    /* patchbay.gone: a node without link is dead; default 2.5 timeouts, more than 2 timeouts .. 3600000 */
+    uint32_t gone_ms;
+    uint32_t hold_ms;      /* patchbay.hold: envelopes wait for an absent destination; default 30000, 0 .. 86400000 */
+    uint32_t grace_ms;     /* patchbay.grace: after the broker's start; default 15000, 0 .. 3600000 */
+    unsigned max_attempts; /* patchbay.max_attempts: poison; default 5, 1 .. 100 */
+};
+
+/* Load agent.yaml and the connection.yaml of every connection it names. Packages are looked for, in this order, in
+ *   DIR/connections/NAME, DIR/vendor/AUTHOR/connections/NAME (DIR = the directory of agent.yaml), then in
+ *   each directory of package_path (colon-separated, each holds NAME/connection.yaml; may be NULL);
+ * the first that exists must be the one that is meant.
+ * On success *conf is to be destroyed by the caller; on failure it is NULL.
+ *   PBAY_OK; PBAY_CONFIG, PBAY_NOMEM = *error says why */
+enum pbay_err pbay_agent_conf_load(const char *file, const char *package_path, struct pbay_agent_conf **conf,
+                                   struct pbay_conf_error *error);
+void pbay_agent_conf_destroy(struct pbay_agent_conf **conf);
+
+/* Load one connection.yaml alone, without an agent. Returns as above. */
+enum pbay_err pbay_conn_conf_load(const char *dir, struct pbay_conn_conf **conf, struct pbay_conf_error *error);
+void pbay_conn_conf_destroy(struct pbay_conn_conf **conf);
+
+/* The value at a path of config, or NULL. */
+const struct pbay_conf_value *pbay_conn_conf_find(const struct pbay_conn_conf *conf, const char *path);
+
+#endif

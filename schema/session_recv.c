@@ -1,0 +1,606 @@
+/* Streams as their receiver: hold, show once, settle (SPEC section 6). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "schema/mutation.h"
+#include "schema/session.h"
+
+/* REFUSED: finished with failure; it waits for the broker's ENDED, so that a lost END is said again. */
+enum { SLOT_HELD = 1, SLOT_STARTED, SLOT_REFUSED, SLOT_SETTLED };
+
+/* Receiver streams of senders that never came back after a broker's crash; the oldest give way (SPEC 10). */
+#define MAX_RECEIVERS 16384
+
+static uint64_t watermark(const struct pb_receiver *rs)
+{
+    return rs->w.lo - 1;
+}
+
+static bool is_held(const struct pb_slot *slot)
+{
+    return slot && slot->state >= SLOT_HELD && slot->state <= SLOT_REFUSED;
+}
+
+static void owe_settle(struct pb_session *s, struct pb_receiver *rs)
+{
+    if (rs->dirty)
+        return;
+    rs->dirty = true;
+    rs->next_dirty = s->dirty;
+    s->dirty = rs;
+}
+
+/* SPEC 6.5: over what is settled, over holes only up to the highest received in this round, never over what is held. */
+static void advance(struct pb_receiver *rs)
+{
+    struct pb_slot *slot = pb_window_at(&rs->w, rs->w.lo);
+
+    while (rs->w.lo <= rs->hi || (slot && slot->state == SLOT_SETTLED)) {
+        if (is_held(slot))
+            return;
+        if (slot && slot->state == SLOT_SETTLED)
+            rs->above--;
+        pb_window_shift(&rs->w);
+        slot = pb_window_at(&rs->w, rs->w.lo);
+    }
+}
+
+/* ---- ranges ---- */
+
+static bool in_state(const struct pb_receiver *rs, uint64_t q, bool held)
+{
+    const struct pb_slot *slot = pb_window_at(&rs->w, q);
+
+    return held ? is_held(slot) : slot && slot->state == SLOT_SETTLED;
+}
+
+/* Append the runs of settled (or held) sequences above the watermark; how many runs. */
+static uint32_t put_ranges(const struct pb_receiver *rs, bool held, struct pb_buf *list)
+{
+    uint32_t n = 0;
+
+    for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w) && n < PB_MAX_RANGES; q++) {
+        uint64_t lo = q;
+
+        if (!in_state(rs, q, held))
+            continue;
+        while (in_state(rs, q + 1, held))
+            q++;
+        pb_put_range(list, lo, q);
+        n++;
+    }
+    return n;
+}
+
+static void put_settled(struct pb_buf *b, struct pb_receiver *rs, enum pb_verb verb)
+{
+    struct pb_buf settled = {0}, held = {0};
+    struct pb_frame f = {.verb = verb, .stream = rs->no, .round = rs->round, .wm = watermark(rs)};
+
+    if (rs->above)
+        f.settled.n = put_ranges(rs, false, &settled);
+    f.settled.raw = (struct pbay_str){(const char *)settled.p, settled.n};
+    if (verb == PB_ANSWER)
+        f.held.n = put_ranges(rs, true, &held);
+    f.held.raw = (struct pbay_str){(const char *)held.p, held.n};
+    pb_frame_write(b, PB_UP, &f);
+    pb_buf_fini(&settled);
+    pb_buf_fini(&held);
+}
+
+/* SPEC 6.5: one SETTLE for each stream that changed, in the message that is sent now. */
+void pb_recv_pack(struct pb_session *s, struct pb_buf *b)
+{
+    while (s->dirty) {
+        struct pb_receiver *rs = s->dirty;
+
+        s->dirty = rs->next_dirty;
+        rs->dirty = false;
+        if (rs->no == 0)
+            continue; /* the next ANSWER says it */
+        put_settled(b, rs, PB_SETTLE);
+    }
+}
+
+/* ---- forgetting ---- */
+
+static void drop_names(struct pb_names *names)
+{
+    if (names && --names->refs == 0)
+        free(names);
+}
+
+static void free_held(struct pb_held *h)
+{
+    drop_names(h->names);
+    free(h);
+}
+
+static void forget_held(struct pb_session *s, struct pb_receiver *rs, struct pb_slot *slot)
+{
+    struct pb_held *h = slot->p;
+
+    if (slot->state == SLOT_HELD) {
+        DL_DELETE(s->ready, h);
+        free_held(h);
+    } else if (slot->state == SLOT_STARTED) {
+        h->stream = NULL; /* the application still works on it; its end is nobody's business any more */
+    } else {
+        free(slot->p);
+    }
+    slot->p = NULL;
+    slot->state = 0;
+    rs->held--;
+}
+
+/* SPEC 6.4: what is not started is given again in the next round. */
+static void forget_unstarted(struct pb_session *s, struct pb_receiver *rs)
+{
+    rs->hi = watermark(rs);
+    for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
+        struct pb_slot *slot = pb_window_at(&rs->w, q);
+
+        if (slot->state == SLOT_HELD)
+            forget_held(s, rs, slot);
+        if (slot->state)
+            rs->hi = q;
+    }
+    rs->blocked = false;
+}
+
+static void undirty(struct pb_session *s, struct pb_receiver *rs)
+{
+    struct pb_receiver **p = &s->dirty;
+
+    if (!rs->dirty)
+        return;
+    while (*p != rs)
+        p = &(*p)->next_dirty;
+    *p = rs->next_dirty;
+    rs->dirty = false;
+}
+
+static void set_no(struct pb_session *s, struct pb_receiver *rs, uint32_t no)
+{
+    if (rs->no)
+        HASH_DELETE(by_no, s->receivers_by_no, rs);
+    rs->no = no;
+    if (no)
+        HASH_ADD(by_no, s->receivers_by_no, no, sizeof rs->no, rs);
+}
+
+static void free_receiver(struct pb_session *s, struct pb_receiver *rs)
+{
+    for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
+        if (is_held(pb_window_at(&rs->w, q)))
+            forget_held(s, rs, pb_window_at(&rs->w, q));
+    }
+    undirty(s, rs);
+    set_no(s, rs, 0);
+    HASH_DELETE(by_key, s->receivers, rs);
+    s->n_receivers--;
+    pb_window_fini(&rs->w);
+    drop_names(rs->names);
+    free(rs);
+}
+
+void pb_recv_fini(struct pb_session *s)
+{
+    struct pb_receiver *rs, *tmp;
+
+    HASH_ITER(by_key, s->receivers, rs, tmp)
+        free_receiver(s, rs);
+}
+
+void pb_recv_down(struct pb_session *s)
+{
+    struct pb_receiver *rs, *tmp;
+
+    HASH_ITER(by_key, s->receivers, rs, tmp) {
+        forget_unstarted(s, rs);
+        undirty(s, rs);
+        set_no(s, rs, 0);
+        rs->releasing = false;
+    }
+}
+
+/* SPEC 3.2: the streams we have a state for, so that they come back to us after a broker's crash. */
+uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list)
+{
+    struct pb_receiver *rs, *tmp;
+    uint32_t n = 0;
+
+    HASH_ITER(by_key, s->receivers, rs, tmp) {
+        uint32_t no;
+
+        if (skip) {
+            skip--;
+            continue;
+        }
+        if (n++ == PB_MAX_CLAIMS)
+            return PB_MAX_CLAIMS;
+        memcpy(&no, rs->key + PBAY_ID_SIZE, sizeof no);
+        pb_put_claim(list, rs->key, no);
+    }
+    return n;
+}
+
+/* ---- the broker opens ---- */
+
+static void make_key(uint8_t *key, const struct pb_frame *f)
+{
+    memcpy(key, f->origin.p, PBAY_ID_SIZE);
+    memcpy(key + PBAY_ID_SIZE, &f->origin_stream, sizeof f->origin_stream);
+}
+
+static struct pb_receiver *find_receiver(struct pb_session *s, const struct pb_frame *f)
+{
+    uint8_t key[sizeof(struct pb_receiver){0}.key];
+    struct pb_receiver *rs;
+
+    make_key(key, f);
+    HASH_FIND(by_key, s->receivers, key, sizeof key, rs);
+    return rs;
+}
+
+static struct pbay_str keep(char **to, struct pbay_str v)
+{
+    struct pbay_str kept = {*to, v.n};
+
+    if (v.n)
+        memcpy(*to, v.p, v.n);
+    *to += v.n;
+    return kept;
+}
+
+/* The strings of a stream change only when its protocol list grows. */
+static void take_names(struct pb_receiver *rs, const struct pb_frame *f)
+{
+    size_t n = f->name.n + f->instance.n + f->to.n + f->sender.n + f->protocols.raw.n;
+    struct pb_rd r = pb_span_reader(f->protocols);
+    struct pbay_str id;
+    struct pb_names *names;
+    char *to;
+
+    if (rs->names && rs->names->n_protocols == f->protocols.n)
+        return;
+    drop_names(rs->names);
+    rs->names = names = pb_alloc(sizeof *names + n);
+    to = names->bytes;
+    names->refs = 1;
+    names->name = keep(&to, f->name);
+    names->instance = keep(&to, f->instance);
+    names->to = keep(&to, f->to);
+    names->sender = keep(&to, f->sender);
+    while (pb_span_str(&r, &id))
+        names->protocols[names->n_protocols++] = keep(&to, id);
+}
+
+static void drop_oldest(struct pb_session *s)
+{
+    struct pb_receiver *rs, *tmp;
+
+    if (s->n_receivers < MAX_RECEIVERS)
+        return;
+    HASH_ITER(by_key, s->receivers, rs, tmp) {
+        if (rs->no == 0 && rs->held == 0) {
+            free_receiver(s, rs);
+            return;
+        }
+    }
+}
+
+static struct pb_receiver *new_receiver(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_receiver *rs;
+
+    drop_oldest(s);
+    rs = pb_alloc(sizeof *rs);
+    make_key(rs->key, f);
+    pb_window_init(&rs->w, f->base);
+    HASH_ADD(by_key, s->receivers, key, sizeof rs->key, rs);
+    s->n_receivers++;
+    return rs;
+}
+
+/* SPEC 6.3: the sender has finished with everything below base. */
+static void raise_base(struct pb_session *s, struct pb_receiver *rs, uint64_t base)
+{
+    while (rs->w.lo < base) {
+        struct pb_slot *slot = pb_window_at(&rs->w, rs->w.lo);
+
+        if (!slot) {
+            rs->w.lo = base;
+            return;
+        }
+        if (is_held(slot))
+            forget_held(s, rs, slot);
+        else if (slot->state == SLOT_SETTLED)
+            rs->above--;
+        pb_window_shift(&rs->w);
+    }
+}
+
+static void say_refused(struct pb_session *s, struct pb_receiver *rs, uint64_t q)
+{
+    struct pb_slot *slot = pb_window_at(&rs->w, q);
+    struct pb_frame f = {.verb = PB_END, .stream = rs->no, .seq = q, .code = slot->tries, .cause = slot->tries};
+
+    f.text = pbay_str(slot->p);
+    pb_ctl(s, &f);
+}
+
+/* An END may have been lost with the last link. */
+static void say_all_refused(struct pb_session *s, struct pb_receiver *rs)
+{
+    for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
+        if (pb_window_at(&rs->w, q)->state == SLOT_REFUSED)
+            say_refused(s, rs, q);
+    }
+}
+
+/* SPEC 6.3 */
+void pb_recv_open(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_receiver *rs = find_receiver(s, f);
+
+    if (!rs)
+        rs = new_receiver(s, f);
+    if (PB_MUT(FORGET_HELD)) {
+        for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
+            if (is_held(pb_window_at(&rs->w, q)))
+                forget_held(s, rs, pb_window_at(&rs->w, q));
+        }
+    }
+    take_names(rs, f);
+    set_no(s, rs, f->stream);
+    rs->round = f->round;
+    rs->prev = 0;
+    rs->releasing = false;
+    raise_base(s, rs, f->base);
+    rs->hi = watermark(rs);
+    advance(rs);
+    undirty(s, rs);
+    put_settled(&s->ctl, rs, PB_ANSWER);
+    say_all_refused(s, rs);
+}
+
+/* ---- envelopes ---- */
+
+static struct pb_receiver *receiver_of(struct pb_session *s, uint32_t no)
+{
+    struct pb_receiver *rs;
+
+    HASH_FIND(by_no, s->receivers_by_no, &no, sizeof no, rs);
+    return rs;
+}
+
+static struct pbay_str moved(struct pbay_str v, const char *from, const char *to)
+{
+    return v.n ? (struct pbay_str){to + (v.p - from), v.n} : (struct pbay_str){"", 0};
+}
+
+static void fill_meta(struct pbay_envelope *e, const struct pb_meta *m, const char *from, const char *to)
+{
+    e->has_id = m->id.n == PBAY_ID_SIZE;
+    if (e->has_id)
+        memcpy(e->id, m->id.p, PBAY_ID_SIZE);
+    e->operation = moved(m->operation, from, to);
+    e->traceparent = moved(m->traceparent, from, to);
+    e->uri = moved(m->uri, from, to);
+    e->ttl_ms = m->ttl_ms;
+    e->replay = m->replay;
+}
+
+static struct pb_held *hold(struct pb_receiver *rs, const struct pb_frame *f, const struct pb_meta *m)
+{
+    struct pb_held *h = pb_alloc(sizeof *h + f->raw.n);
+    const char *from = f->raw.p;
+
+    h->stream = rs;
+    h->seq = f->seq;
+    h->names = rs->names;
+    h->names->refs++;
+    memcpy(h->part, f->raw.p, f->raw.n);
+    h->e = (struct pbay_envelope){.to = rs->names->to,
+                                  .sender = rs->names->sender,
+                                  .protocol_id = rs->names->protocols[f->proto],
+                                  .message = moved(f->payload, from, (char *)h->part),
+                                  .connection_id = pbay_str(""),
+                                  .instance = pbay_str(""),
+                                  .redelivered = f->flags & PB_FLAG_REDELIVERED};
+    h->e.origin.name = rs->names->name;
+    h->e.origin.instance = rs->names->instance;
+    memcpy(h->e.origin.incarnation, rs->key, PBAY_ID_SIZE);
+    fill_meta(&h->e, m, from, (char *)h->part);
+    return h;
+}
+
+static void take(struct pb_session *s, struct pb_receiver *rs, const struct pb_frame *f, const struct pb_meta *m)
+{
+    struct pb_slot *slot = pb_window_at(&rs->w, f->seq);
+    struct pb_held *h = hold(rs, f, m);
+
+    slot->p = h;
+    slot->state = SLOT_HELD;
+    rs->held++;
+    DL_APPEND(s->ready, h);
+    if (PB_MUT(SETTLE_EARLY)) {
+        h->stream = NULL;
+        DL_DELETE(s->ready, h);
+        DL_APPEND(s->ready, h);
+        slot->state = SLOT_SETTLED;
+        slot->p = NULL;
+        rs->held--;
+        rs->above++;
+        advance(rs);
+        owe_settle(s, rs);
+    }
+}
+
+/* SPEC 6.4 */
+void pb_recv_pub(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_receiver *rs = receiver_of(s, f->stream);
+    struct pb_slot *slot;
+    struct pb_meta m;
+
+    if (!rs || f->round != rs->round || rs->releasing)
+        return;
+    if (f->prev != rs->prev && !PB_MUT(NO_PREV)) {
+        pb_session_close_link(s, PBAY_GAP, pbay_str("PUB's prev differs"));
+        return;
+    }
+    if (f->proto >= rs->names->n_protocols || f->seq <= f->prev || !pb_meta_read(f->meta, &m)) {
+        pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("PUB with a bad field"));
+        return;
+    }
+    rs->prev = f->seq;
+    slot = pb_window_at(&rs->w, f->seq);
+    if (f->seq < rs->w.lo || (slot && slot->state == SLOT_SETTLED)) {
+        owe_settle(s, rs);
+        return;
+    }
+    if (f->seq > rs->hi)
+        rs->hi = f->seq;
+    if (is_held(slot))
+        return; /* never shown again */
+    if (!pb_window_extend(&rs->w, f->seq)) {
+        pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("PUB beyond the window"));
+        return;
+    }
+    take(s, rs, f, &m);
+}
+
+void pb_recv_release(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_receiver *rs = find_receiver(s, f);
+
+    if (!rs) {
+        pb_ctl(s, &(struct pb_frame){.verb = PB_RELEASED, .stream = f->stream});
+        return;
+    }
+    set_no(s, rs, f->stream);
+    forget_unstarted(s, rs);
+    rs->releasing = true;
+    say_all_refused(s, rs);
+    if (rs->held == 0)
+        put_settled(&s->ctl, rs, PB_RELEASED);
+}
+
+void pb_recv_close(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_receiver *rs = find_receiver(s, f);
+
+    if (rs)
+        free_receiver(s, rs);
+}
+
+/* The sender's code has been told of our refusal (SPEC 7.2): now the watermark may pass. */
+void pb_recv_ended(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_receiver *rs = receiver_of(s, f->stream);
+    struct pb_slot *slot = rs ? pb_window_at(&rs->w, f->seq) : NULL;
+
+    if (!slot || slot->state != SLOT_REFUSED)
+        return;
+    free(slot->p);
+    slot->p = NULL;
+    slot->state = SLOT_SETTLED;
+    rs->held--;
+    rs->above++;
+    advance(rs);
+    owe_settle(s, rs);
+    if (rs->releasing && rs->held == 0)
+        put_settled(&s->ctl, rs, PB_RELEASED);
+}
+
+/* ---- the application's side ---- */
+
+/* SPEC 3.6: only while a PONG echoes a PING of less than one timeout ago; the broker declares us dead later than that. */
+static bool may_start(const struct pb_session *s, int64_t now)
+{
+    if (PB_MUT(NO_LEASE))
+        return !s->draining;
+    return s->state == PB_LINKED && !s->wants_close && !s->draining && now - s->lease < s->timeout_ms;
+}
+
+struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
+{
+    struct pb_held *h;
+
+    if (!may_start(s, now))
+        return NULL;
+    DL_FOREACH(s->ready, h) {
+        if (h->stream && h->stream->blocked)
+            continue;
+        DL_DELETE(s->ready, h);
+        if (h->stream)
+            pb_window_at(&h->stream->w, h->seq)->state = SLOT_STARTED;
+        s->n_started++;
+        return h;
+    }
+    return NULL;
+}
+
+static void refuse(struct pb_session *s, struct pb_receiver *rs, struct pb_slot *slot, uint64_t seq, enum pbay_err err,
+                   const char *text)
+{
+    struct pbay_str t = pbay_str(text);
+
+    if (t.n > PB_MAX_TEXT)
+        t.n = PB_MAX_TEXT;
+    slot->state = SLOT_REFUSED;
+    slot->tries = (uint16_t)err;
+    slot->p = pb_strndup(t);
+    if (rs->no && s->state == PB_LINKED && !s->wants_close)
+        say_refused(s, rs, seq);
+}
+
+void pb_session_finish(struct pb_session *s, struct pb_held *h, enum pbay_err err, const char *text)
+{
+    struct pb_receiver *rs = h->stream;
+    struct pb_slot *slot = rs ? pb_window_at(&rs->w, h->seq) : NULL;
+    uint64_t seq = h->seq;
+
+    s->n_started--;
+    free_held(h);
+    if (!slot)
+        return;
+    slot->p = NULL;
+    if (err) {
+        refuse(s, rs, slot, seq, err, text);
+        return;
+    }
+    slot->state = SLOT_SETTLED;
+    rs->held--;
+    rs->above++;
+    advance(rs);
+    owe_settle(s, rs);
+    if (rs->releasing && rs->held == 0)
+        put_settled(&s->ctl, rs, PB_RELEASED);
+}
+
+void pb_session_give_back(struct pb_session *s, struct pb_held *h)
+{
+    struct pb_receiver *rs = h->stream;
+
+    s->n_started--;
+    if (!rs) {
+        free_held(h);
+        return;
+    }
+    pb_window_at(&rs->w, h->seq)->state = SLOT_HELD;
+    rs->blocked = true;
+    DL_PREPEND(s->ready, h);
+}
+
+void pb_session_unblock(struct pb_session *s)
+{
+    struct pb_receiver *rs, *tmp;
+
+    HASH_ITER(by_key, s->receivers, rs, tmp)
+        rs->blocked = false;
+}

@@ -1,0 +1,572 @@
+/* Streams as their sender: retain, send within credit, forget when ended (SPEC section 6). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "schema/mutation.h"
+#include "schema/pbay_pubid.h"
+#include "schema/session.h"
+
+enum { SLOT_RETAINED = 1, SLOT_ENDED = 2 };
+#define SLOT_SENT 1U
+#define PUB_HEAD  34 /* bytes before the metadata */
+
+/* ---- outcomes ---- */
+
+static void tell(struct pb_session *s, uint64_t tag, enum pbay_err err, enum pbay_err cause, struct pbay_str text)
+{
+    struct pb_outcome *o = pb_alloc(sizeof *o);
+
+    o->tag = tag;
+    o->err = err;
+    o->cause = cause;
+    if (text.n)
+        memcpy(o->text, text.p, text.n < PB_MAX_TEXT ? text.n : PB_MAX_TEXT);
+    DL_APPEND(s->outcomes, o);
+}
+
+static void end_slot(struct pb_session *s, struct pb_sender *st, struct pb_slot *slot, enum pbay_err err,
+                     enum pbay_err cause, struct pbay_str text)
+{
+    struct pb_retained *e = slot->p;
+
+    tell(s, e->tag, err, cause, text);
+    s->n_retained--;
+    s->b_retained -= e->n;
+    st->retained--;
+    free(e);
+    slot->p = NULL;
+    slot->state = SLOT_ENDED;
+}
+
+static void trim(struct pb_sender *st)
+{
+    struct pb_slot *first;
+
+    while ((first = pb_window_at(&st->w, st->w.lo)) && first->state == SLOT_ENDED)
+        pb_window_shift(&st->w);
+    if (st->pos < st->w.lo)
+        st->pos = st->w.lo;
+}
+
+static void settle_range(struct pb_session *s, struct pb_sender *st, uint64_t lo, uint64_t hi)
+{
+    uint64_t last = pb_window_end(&st->w);
+
+    if (lo < st->w.lo)
+        lo = st->w.lo;
+    for (uint64_t q = lo; q <= hi && q < last; q++) {
+        struct pb_slot *slot = pb_window_at(&st->w, q);
+
+        if (slot->state == SLOT_RETAINED)
+            end_slot(s, st, slot, PBAY_OK, PBAY_OK, pbay_str(""));
+    }
+}
+
+/* ---- turns: streams that have something to send ---- */
+
+static void take_turn(struct pb_session *s, struct pb_sender *st)
+{
+    if (st->in_turn || st->state != PB_OPEN_STREAM || st->pos >= pb_window_end(&st->w))
+        return;
+    st->in_turn = true;
+    DL_APPEND2(s->turns, st, prev_turn, next_turn);
+}
+
+static void leave_turn(struct pb_session *s, struct pb_sender *st)
+{
+    if (!st->in_turn)
+        return;
+    st->in_turn = false;
+    DL_DELETE2(s->turns, st, prev_turn, next_turn);
+}
+
+/* ---- opening ---- */
+
+/* SPEC 6.2: OPEN only while something is retained. */
+static void open_stream(struct pb_session *s, struct pb_sender *st)
+{
+    struct pb_buf list = {0};
+    struct pb_frame f = {.verb = PB_OPEN,
+                         .stream = st->no,
+                         .to = st->to,
+                         .sender = st->sender,
+                         .connection = st->connection,
+                         .conn_instance = st->instance,
+                         .origin = st->origin,
+                         .base = st->w.lo,
+                         .next = pb_window_end(&st->w),
+                         .sent_high = st->sent_high};
+
+    if (s->state != PB_LINKED || s->wants_close || st->w.n == 0)
+        return;
+    leave_turn(s, st);
+    for (uint32_t i = 0; i < st->n_protocols; i++)
+        pb_put_str(&list, pbay_str(st->protocols[i]));
+    f.protocols = (struct pb_span){st->n_protocols, {(const char *)list.p, list.n}};
+    st->n_opened = st->n_protocols;
+    st->state = PB_OPENING;
+    pb_ctl(s, &f);
+    pb_buf_fini(&list);
+}
+
+void pb_send_linked(struct pb_session *s)
+{
+    struct pb_sender *st, *tmp;
+
+    HASH_ITER(by_no, s->senders, st, tmp)
+        open_stream(s, st);
+}
+
+void pb_send_down(struct pb_session *s)
+{
+    struct pb_sender *st, *tmp;
+
+    HASH_ITER(by_no, s->senders, st, tmp) {
+        st->state = PB_IDLE;
+        leave_turn(s, st);
+    }
+}
+
+static void free_sender(struct pb_session *s, struct pb_sender *st)
+{
+    leave_turn(s, st);
+    HASH_DELETE(by_no, s->senders, st);
+    HASH_DELETE(by_key, s->senders_by_key, st);
+    DL_DELETE2(s->use, st, prev_use, next_use);
+    s->n_senders--;
+    for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++)
+        free(pb_window_at(&st->w, q)->p);
+    for (uint32_t i = 0; i < st->n_protocols; i++)
+        free(st->protocols[i]);
+    pb_window_fini(&st->w);
+    free(st->key);
+    free(st);
+}
+
+void pb_send_fini(struct pb_session *s)
+{
+    struct pb_sender *st, *tmp;
+
+    HASH_ITER(by_no, s->senders, st, tmp)
+        free_sender(s, st);
+}
+
+/* SPEC 6.8: at the bound, the stream that was used longest ago and has nothing unsettled is closed; its number is never reused. */
+static bool make_room(struct pb_session *s)
+{
+    struct pb_sender *st;
+
+    if (s->n_senders < PB_MAX_STREAMS)
+        return true;
+    if (s->state != PB_LINKED)
+        return false;
+    DL_FOREACH2(s->use, st, next_use) {
+        if (st->w.n == 0) {
+            pb_ctl(s, &(struct pb_frame){.verb = PB_CLOSE, .stream = st->no});
+            free_sender(s, st);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- put ---- */
+
+static void key_part(struct pb_buf *b, struct pbay_str v)
+{
+    uint16_t n = (uint16_t)v.n;
+
+    pb_buf_add(b, &n, sizeof n);
+    pb_buf_add(b, v.p, v.n);
+}
+
+static struct pbay_str key_take(const char **p)
+{
+    struct pbay_str v;
+    uint16_t n;
+
+    memcpy(&n, *p, sizeof n);
+    v = (struct pbay_str){*p + sizeof n, n};
+    *p += sizeof n + n;
+    return v;
+}
+
+/* SPEC 6.1: a protocol that has a default route of its own is a stream of its own, unless the envelope says where to go. */
+static struct pbay_str split_protocol(const struct pb_session *s, const struct pbay_envelope *e)
+{
+    if (e->origin.name.n == 0 && e->connection_id.n == 0) {
+        for (uint32_t i = 0; i < s->n_routed; i++) {
+            if (pbay_str_eq(pbay_str(s->routed[i]), e->protocol_id))
+                return e->protocol_id;
+        }
+    }
+    return pbay_str("");
+}
+
+static void make_key(const struct pb_session *s, const struct pbay_envelope *e, struct pb_buf *key)
+{
+    bool reply = e->origin.name.n > 0;
+
+    key_part(key, e->to);
+    key_part(key, e->sender);
+    key_part(key, reply ? e->origin.name : e->connection_id);
+    key_part(key, reply ? e->origin.instance : e->instance);
+    key_part(key, (struct pbay_str){(const char *)e->origin.incarnation, reply ? PBAY_ID_SIZE : 0});
+    key_part(key, split_protocol(s, e));
+}
+
+static struct pb_sender *new_sender(struct pb_session *s, struct pb_buf *key)
+{
+    struct pb_sender *st = pb_alloc(sizeof *st);
+    const char *p = (const char *)key->p;
+
+    st->no = s->next_no++;
+    st->key = (char *)key->p;
+    st->key_n = key->n;
+    st->to = key_take(&p);
+    st->sender = key_take(&p);
+    st->connection = key_take(&p);
+    st->instance = key_take(&p);
+    st->origin = key_take(&p);
+    *key = (struct pb_buf){0};
+    pb_window_init(&st->w, 1);
+    st->pos = 1;
+    s->n_senders++;
+    HASH_ADD(by_no, s->senders, no, sizeof st->no, st);
+    HASH_ADD_KEYPTR(by_key, s->senders_by_key, st->key, st->key_n, st);
+    DL_APPEND2(s->use, st, prev_use, next_use);
+    return st;
+}
+
+static struct pb_sender *find_sender(struct pb_session *s, const struct pbay_envelope *e)
+{
+    struct pb_buf key = {0};
+    struct pb_sender *st;
+
+    make_key(s, e, &key);
+    HASH_FIND(by_key, s->senders_by_key, key.p, key.n, st);
+    if (st) {
+        DL_DELETE2(s->use, st, prev_use, next_use);
+        DL_APPEND2(s->use, st, prev_use, next_use);
+    } else if (make_room(s)) {
+        st = new_sender(s, &key);
+    }
+    pb_buf_fini(&key);
+    return st;
+}
+
+/* Index of the protocol in the stream's list, added if new; -1 = the list is full. */
+static int protocol_index(struct pb_sender *st, struct pbay_str id)
+{
+    for (uint32_t i = 0; i < st->n_protocols; i++) {
+        if (pbay_str_eq(pbay_str(st->protocols[i]), id))
+            return (int)i;
+    }
+    if (st->n_protocols == PB_MAX_PROTOCOLS)
+        return -1;
+    st->protocols[st->n_protocols] = pb_strndup(id);
+    return (int)st->n_protocols++;
+}
+
+static bool is_pubid(struct pbay_str s)
+{
+    struct pbay_pubid id;
+
+    return pbay_pubid_parse(s, &id);
+}
+
+/* SPEC 5.1, 5.2 */
+static enum pbay_err check_envelope(const struct pb_session *s, const struct pbay_envelope *e)
+{
+    size_t meta = e->operation.n + e->traceparent.n + e->uri.n + 128;
+    bool component = is_pubid(e->to);
+
+    if (e->to.n == 0 || e->to.n > PBAY_MAX_ADDRESS || e->sender.n == 0 || e->sender.n > PBAY_MAX_ADDRESS)
+        return PBAY_INVALID;
+    if (component != is_pubid(e->sender) || (component && e->connection_id.n))
+        return PBAY_INVALID;
+    if (e->protocol_id.n > PBAY_MAX_PUBLIC_ID || !is_pubid(e->protocol_id))
+        return PBAY_INVALID;
+    if (e->connection_id.n > PBAY_MAX_PUBLIC_ID || (e->connection_id.n && !is_pubid(e->connection_id)))
+        return PBAY_INVALID;
+    if (e->instance.n > PBAY_MAX_INSTANCE || e->origin.name.n > PBAY_MAX_NAME || e->origin.instance.n > PBAY_MAX_INSTANCE)
+        return PBAY_INVALID;
+    if (meta > PBAY_MAX_META || e->replay > PBAY_REPLAY_NEVER)
+        return PBAY_INVALID;
+    return e->message.n > s->max_envelope ? PBAY_TOO_BIG : PBAY_OK;
+}
+
+_Static_assert(sizeof(struct pb_retained) == offsetof(struct pb_retained, part), "part follows without padding");
+
+static struct pb_retained *retain(const struct pbay_envelope *e, uint64_t seq, int proto, int64_t now)
+{
+    struct pb_frame f = {.verb = PB_PUB, .seq = seq, .proto = (uint32_t)proto, .payload = e->message};
+    struct pb_buf meta = {0}, part = {0};
+    size_t ttl_at = pb_meta_write(&meta, e);
+    struct pb_retained *r;
+
+    f.meta = (struct pbay_str){(const char *)meta.p, meta.n};
+    pb_buf_grow(&part, sizeof *r); /* the struct and its bytes are one allocation */
+    pb_frame_write(&part, PB_UP, &f);
+    r = (struct pb_retained *)(void *)part.p;
+    *r = (struct pb_retained){.n = (uint32_t)(part.n - sizeof *r), .replay = e->replay, .has_id = e->has_id};
+    r->ttl_at = ttl_at ? (uint32_t)ttl_at + PUB_HEAD : 0;
+    r->deadline = e->ttl_ms ? now + e->ttl_ms : 0;
+    pb_buf_fini(&meta);
+    return r;
+}
+
+static bool full(const struct pb_session *s, size_t message)
+{
+    if (s->n_retained == 0)
+        return false; /* one envelope always fits: its size has a bound of its own */
+    return s->n_retained >= s->conf.max_envelopes || s->b_retained + message > s->conf.max_bytes;
+}
+
+enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pbay_envelope *e, uint64_t *tag)
+{
+    enum pbay_err err = check_envelope(s, e);
+    struct pb_retained *r;
+    struct pb_sender *st;
+    struct pb_slot *slot;
+    uint64_t seq;
+    int proto;
+
+    if (err)
+        return err;
+    if (full(s, e->message.n) || !(st = find_sender(s, e)))
+        return PBAY_AGAIN;
+    seq = pb_window_end(&st->w);
+    proto = protocol_index(st, e->protocol_id);
+    if (proto < 0)
+        return PBAY_INVALID;
+    if (!pb_window_extend(&st->w, seq))
+        return PBAY_AGAIN;
+    r = retain(e, seq, proto, now);
+    r->tag = s->next_tag++;
+    slot = pb_window_at(&st->w, seq);
+    slot->p = r;
+    slot->size = r->n;
+    slot->state = SLOT_RETAINED;
+    st->retained++;
+    s->n_retained++;
+    s->b_retained += r->n;
+    if (r->deadline && r->deadline < s->next_deadline)
+        s->next_deadline = r->deadline;
+    if (tag)
+        *tag = r->tag;
+    if (st->state == PB_IDLE || st->n_opened < st->n_protocols)
+        open_stream(s, st);
+    else
+        take_turn(s, st);
+    return PBAY_OK;
+}
+
+/* ---- what the broker says ---- */
+
+static struct pb_sender *sender_of(struct pb_session *s, uint32_t no)
+{
+    struct pb_sender *st;
+
+    HASH_FIND(by_no, s->senders, &no, sizeof no, st);
+    return st;
+}
+
+static bool is_never(const struct pb_sender *st, const struct pb_retained *e)
+{
+    enum pbay_replay class = e->replay > st->replay ? e->replay : st->replay;
+
+    return class == PBAY_REPLAY_NEVER || (class == PBAY_REPLAY_KEYED && !e->has_id);
+}
+
+/* SPEC 8.3: what may not be repeated and was sent to another process ends here, whoever lost its memory. */
+static void end_stamped(struct pb_session *s, struct pb_sender *st)
+{
+    for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++) {
+        struct pb_slot *slot = pb_window_at(&st->w, q);
+        struct pb_retained *e = slot->p;
+
+        if (slot->state == SLOT_RETAINED && e->is_stamped && memcmp(e->stamped, st->receiver, PBAY_ID_SIZE) != 0 &&
+            !PB_MUT(NO_STAMP))
+            end_slot(s, st, slot, PBAY_OUTCOME_UNKNOWN, PBAY_INSTANCE_GONE, pbay_str("its receiver is gone"));
+    }
+}
+
+void pb_send_opened(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_sender *st = sender_of(s, f->stream);
+
+    if (!st)
+        return;
+    st->state = PB_OPEN_STREAM;
+    st->round = f->round;
+    st->credit_n = f->credit_n;
+    st->credit_b = f->credit_b;
+    st->used_n = 0;
+    st->used_b = st->prev = 0;
+    st->need_sent = false;
+    st->replay = f->replay;
+    memcpy(st->receiver, f->incarnation.p, PBAY_ID_SIZE);
+    st->pos = f->expect;
+    end_stamped(s, st);
+    trim(st);
+    if (st->n_opened < st->n_protocols)
+        open_stream(s, st);
+    else
+        take_turn(s, st);
+}
+
+void pb_send_credit(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_sender *st = sender_of(s, f->stream);
+
+    if (!st || st->state != PB_OPEN_STREAM || f->round != st->round)
+        return;
+    if (f->credit_b > st->credit_b || f->credit_n > st->credit_n)
+        st->need_sent = false;
+    if (f->credit_b > st->credit_b)
+        st->credit_b = f->credit_b;
+    if (f->credit_n > st->credit_n)
+        st->credit_n = f->credit_n;
+    take_turn(s, st);
+}
+
+void pb_send_settle(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_sender *st = sender_of(s, f->stream);
+    struct pb_rd r = pb_span_reader(f->settled);
+    uint64_t lo, hi;
+
+    if (!st)
+        return;
+    settle_range(s, st, 1, f->wm);
+    while (pb_span_range(&r, &lo, &hi))
+        settle_range(s, st, lo, hi);
+    trim(st);
+}
+
+/* SPEC 7.3: all that is retained ends; of what was sent, nobody knows. */
+static void end_all(struct pb_session *s, struct pb_sender *st, const struct pb_frame *f)
+{
+    for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++) {
+        struct pb_slot *slot = pb_window_at(&st->w, q);
+        bool sent = slot->flags & SLOT_SENT;
+
+        if (slot->state == SLOT_RETAINED)
+            end_slot(s, st, slot, sent ? PBAY_OUTCOME_UNKNOWN : (enum pbay_err)f->code, (enum pbay_err)f->code, f->text);
+    }
+    leave_turn(s, st);
+    st->state = PB_IDLE;
+}
+
+void pb_send_end(struct pb_session *s, const struct pb_frame *f)
+{
+    struct pb_sender *st = sender_of(s, f->stream);
+    struct pb_slot *slot = st ? pb_window_at(&st->w, f->seq) : NULL;
+
+    if (st && f->seq == 0)
+        end_all(s, st, f);
+    else if (slot && slot->state == SLOT_RETAINED)
+        end_slot(s, st, slot, (enum pbay_err)f->code, (enum pbay_err)f->cause, f->text);
+    if (st)
+        trim(st);
+    if (f->seq)
+        pb_ctl(s, &(struct pb_frame){.verb = PB_ENDED, .stream = f->stream, .seq = f->seq});
+}
+
+/* ---- sending ---- */
+
+/* SPEC 5.4: an envelope that was never sent ends EXPIRED at its deadline; one that was sent is the broker's to judge. */
+int64_t pb_send_expire(struct pb_session *s, int64_t now)
+{
+    struct pb_sender *st, *tmp;
+    int64_t next = INT64_MAX;
+
+    if (now < s->next_deadline)
+        return s->next_deadline;
+    HASH_ITER(by_no, s->senders, st, tmp) {
+        for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++) {
+            struct pb_slot *slot = pb_window_at(&st->w, q);
+            struct pb_retained *e = slot->p;
+
+            if (slot->state != SLOT_RETAINED || e->deadline == 0 || slot->flags & SLOT_SENT)
+                continue;
+            if (e->deadline <= now)
+                end_slot(s, st, slot, PBAY_EXPIRED, PBAY_EXPIRED, pbay_str("never sent"));
+            else if (e->deadline < next)
+                next = e->deadline;
+        }
+        trim(st);
+    }
+    s->next_deadline = next;
+    return next;
+}
+
+/* The credit for one more envelope of n bytes; asked for once when the head does not fit (SPEC 6.6). */
+static bool in_credit(struct pb_session *s, struct pb_sender *st, uint32_t n)
+{
+    if (st->used_n < st->credit_n && st->used_b + n <= st->credit_b)
+        return true;
+    if (!st->need_sent)
+        pb_ctl(s, &(struct pb_frame){.verb = PB_NEED, .stream = st->no, .round = st->round, .used_b = st->used_b + n});
+    st->need_sent = true;
+    return false;
+}
+
+static void publish(struct pb_sender *st, uint64_t seq, struct pb_slot *slot, int64_t now, struct pb_buf *b)
+{
+    struct pb_retained *e = slot->p;
+
+    if (!(slot->flags & SLOT_SENT) && is_never(st, e)) {
+        memcpy(e->stamped, st->receiver, PBAY_ID_SIZE);
+        e->is_stamped = true;
+    }
+    if (e->ttl_at)
+        pb_put_be32(e->part + e->ttl_at, e->deadline > now ? (uint32_t)(e->deadline - now) : 1);
+    pb_pub_patch(e->part, st->no, st->round, st->prev, 0);
+    pb_buf_add(b, e->part, e->n);
+    slot->flags |= SLOT_SENT;
+    st->prev = seq;
+    if (seq > st->sent_high)
+        st->sent_high = seq;
+    st->used_n++;
+    st->used_b += e->n;
+}
+
+/* Send from one stream until its credit, its envelopes or the message is at an end; true = it has more for another message. */
+static bool pack_stream(struct pb_session *s, struct pb_sender *st, int64_t now, struct pb_buf *b)
+{
+    for (; st->pos < pb_window_end(&st->w); st->pos++) {
+        struct pb_slot *slot = pb_window_at(&st->w, st->pos);
+
+        if (slot->state != SLOT_RETAINED)
+            continue;
+        if (b->n && b->n + slot->size > PB_BATCH)
+            return true;
+        if (!in_credit(s, st, slot->size))
+            return false;
+        publish(st, st->pos, slot, now, b);
+    }
+    return false;
+}
+
+bool pb_send_pack(struct pb_session *s, int64_t now, struct pb_buf *b)
+{
+    size_t before = b->n;
+    struct pb_sender *st;
+
+    while ((st = s->turns)) {
+        bool more = pack_stream(s, st, now, b);
+
+        leave_turn(s, st);
+        if (more) {
+            take_turn(s, st); /* behind the others */
+            break;
+        }
+    }
+    pb_buf_add(b, s->ctl.p, s->ctl.n); /* NEEDs that came up */
+    s->ctl.n = 0;
+    return b->n > before;
+}
