@@ -468,9 +468,10 @@ static void take_over(struct pb_core *c, struct pb_node *node)
 {
     struct pb_link *old = node->link;
 
-    fence(node, node->incarnation);
+    if (!PB_MUT(NO_FENCE))
+        fence(node, node->incarnation);
     if (old) {
-        old->state = PB_LINK_FENCED;
+        old->state = PB_MUT(NO_FENCE) ? PB_LINK_SUPERSEDED : PB_LINK_FENCED;
         node->link = NULL;
         old->last_who = 0;
         if (!PB_MUT(NO_FENCE))

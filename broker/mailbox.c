@@ -133,11 +133,12 @@ void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame 
 
     if (!s || s->to_node != node || !pb_linked(node, s->to_incarnation))
         return;
-    slot = pb_window_at(&s->w, f->seq);
     if (f->seq >= s->next) {
         pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given");
         return;
     }
+    pb_window_extend(&s->w, f->seq); /* given before our crash */
+    slot = pb_window_at(&s->w, f->seq);
     if (!slot || is_final(slot)) {
         pb_link_send(c, node->link, &(struct pb_frame){.verb = PB_ENDED, .stream = s->sid, .seq = f->seq});
         return;

@@ -207,9 +207,8 @@ const struct pbay_envelope *agent_lease_envelope(const struct agent_lease *lease
     return lease->held ? &lease->held->e : &lease->local->e;
 }
 
-static void end_lease(struct agent *a, struct agent_lease *lease, enum pbay_err err, const char *text)
+static void free_lease(struct agent *a, struct agent_lease *lease, enum pbay_err err, const char *text)
 {
-    HASH_DELETE(hh, a->leases, lease);
     if (lease->held)
         pb_session_finish(&a->io.session, lease->held, err, text);
     free(lease->local);
@@ -225,7 +224,8 @@ bool agent_lease_finish(struct agent *a, uint64_t id, enum pbay_err err, const c
         return false;
     if (a->auto_lease == id)
         a->auto_lease = 0;
-    end_lease(a, lease, err, text);
+    HASH_DELETE(hh, a->leases, lease);
+    free_lease(a, lease, err, text);
     return true;
 }
 
@@ -256,13 +256,17 @@ void agent_set_fd(struct agent *a, int64_t now)
 
 void agent_in_fini(struct agent *a)
 {
-    struct agent_lease *lease, *next_lease;
-    struct agent_sent *sent, *next_sent;
+    struct agent_lease *lease = a->leases, *next_lease;
+    struct agent_sent *sent = a->sent, *next_sent;
 
-    HASH_ITER (hh, a->leases, lease, next_lease)
-        end_lease(a, lease, PBAY_OK, ""); /* the session is closed: nothing is settled */
-    HASH_ITER (hh, a->sent, sent, next_sent) {
-        HASH_DELETE(hh, a->sent, sent);
+    HASH_CLEAR(hh, a->leases);
+    HASH_CLEAR(hh, a->sent);
+    for (; lease; lease = next_lease) {
+        next_lease = lease->hh.next;
+        free_lease(a, lease, PBAY_OK, ""); /* the session is closed: nothing is settled */
+    }
+    for (; sent; sent = next_sent) {
+        next_sent = sent->hh.next;
         free(sent);
     }
     while (a->locals)

@@ -123,13 +123,14 @@ void conn_unblock(struct pbay_link *link)
 
 void conn_end_pending(struct pbay_link *link)
 {
-    struct conn_pending *p, *tmp;
+    struct conn_pending *p, *next;
 
     pb_link_lock(&link->io);
-    HASH_ITER (hh, link->pending, p, tmp) {
-        HASH_DELETE(hh, link->pending, p);
-        pb_session_finish(&link->io.session, p->held, PBAY_OUTCOME_UNKNOWN,
-                          "the connection was lost before it had finished");
+    p = link->pending;
+    HASH_CLEAR(hh, link->pending);
+    for (; p; p = next) {
+        next = p->hh.next;
+        pb_session_finish(&link->io.session, p->held, PBAY_OUTCOME_UNKNOWN, "disconnected before it had finished");
         free(p);
     }
     pb_link_unlock(&link->io, true);
@@ -285,16 +286,18 @@ bool conn_outcomes(struct pbay_link *link)
 
 void conn_ops_fini(struct pbay_link *link)
 {
-    struct conn_pending *p, *next_p;
-    struct conn_source *s, *next_s;
+    struct conn_pending *p = link->pending, *next_p;
+    struct conn_source *s = link->sources, *next_s;
 
-    HASH_ITER (hh, link->pending, p, next_p) {
-        HASH_DELETE(hh, link->pending, p);
+    HASH_CLEAR(hh, link->pending);
+    HASH_CLEAR(hh, link->sources);
+    for (; p; p = next_p) {
+        next_p = p->hh.next;
         pb_session_finish(&link->io.session, p->held, PBAY_OK, ""); /* the session is closed: nothing is settled */
         free(p);
     }
-    HASH_ITER (hh, link->sources, s, next_s) {
-        HASH_DELETE(hh, link->sources, s);
+    for (; s; s = next_s) {
+        next_s = s->hh.next;
         free(s);
     }
     free(link->kept);

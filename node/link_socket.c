@@ -15,9 +15,9 @@
 #define HIGH_WATER    1000 /* messages in either direction; credit keeps it from being reached */
 #define HANDSHAKE     2000 /* ms */
 #define MAX_MESSAGE   ((64LL << 20) + (64 << 10))
-#define KEPT_BUFFER   (2 * PB_BATCH) /* a larger message gives its bytes to the socket instead of a copy */
-#define FIRST_RETRY   20             /* ms at most after a link that had been up */
-#define MIN_RETRY     50             /* ms, doubled with each failure */
+#define KEPT_BUFFER   (2UL * PB_BATCH) /* a larger message gives its bytes to the socket instead of a copy */
+#define FIRST_RETRY   20               /* ms at most after a link that had been up */
+#define MIN_RETRY     50               /* ms, doubled with each failure */
 #define MAX_RETRY     1000
 #define MAX_DOUBLINGS 5
 #define REFUSED_MIN   1000 /* ms after a REJECT */
@@ -164,6 +164,8 @@ static void make_message(struct pb_link *l)
 {
     struct pb_buf *b = &l->packed;
 
+    if (atomic_load_explicit(&l->trace, memory_order_relaxed))
+        trace(l, PB_UP, b->p, b->n);
     if (b->n > KEPT_BUFFER) {
         int err = zmq_msg_init_data(&l->unsent, b->p, b->n, free_bytes, NULL);
 
@@ -186,8 +188,6 @@ static bool send_unsent(struct pb_link *l)
 {
     if (!l->has_unsent)
         return true;
-    if (atomic_load_explicit(&l->trace, memory_order_relaxed))
-        trace(l, PB_UP, zmq_msg_data(&l->unsent), zmq_msg_size(&l->unsent));
     if (zmq_msg_send(&l->unsent, l->socket, ZMQ_DONTWAIT) < 0) {
         if (errno != EAGAIN && errno != EINTR)
             l->lost = true;

@@ -5,7 +5,7 @@
  *     pbay_open(&agent, NULL);
  *     while (pbay_get(agent, &e, NULL, -1) == PBAY_OK)
  *         pbay_reply(agent, &e, e.message, 1000, NULL);
- *     pbay_close(agent, 5000);
+ *     pbay_close(agent, 5000, NULL);
  *
  * Every function is thread-safe unless it says otherwise. A handle used after close gives PBAY_CLOSED, never a crash.
  */
@@ -29,7 +29,11 @@ struct pbay_options {
     const char *instance;    /* NULL: PATCHBAY_INSTANCE, else "0" */
     size_t outbox_envelopes; /* bound of the OutBox; 0: 1,024 */
     size_t outbox_bytes;     /* bound of the OutBox; 0: 16 MiB */
-    bool error_envelopes;    /* every END also as a fetchai/default:1.0.0 `error` envelope in the InBox */
+    /* Every end other than settled also as an envelope in the InBox, as if the addressee had answered:
+     * fetchai/default:1.0.0, message = msgpack map {performative: "error", error_code, error_msg, error_data: {code,
+     * cause, tag, to, protocol}}, error_code 0 (unsupported protocol) for REFUSED and 4 (invalid dialogue) for the
+     * rest, the values of error_data as bytes. At most outbox_envelopes wait; the oldest gives way. */
+    bool error_envelopes;
 };
 
 /* How an envelope that was put has ended. */
@@ -41,13 +45,18 @@ struct pbay_outcome {
 };
 
 /* Open the agent's link and start its I/O thread; attaches in the background and re-attaches for ever. options may be
- * NULL. PBAY_OK       *agent is valid PBAY_INVALID  an option or environment variable is missing or malformed; message
- * on standard error PBAY_NOMEM, PBAY_IO */
+ * NULL.
+ *   PBAY_OK       *agent is valid
+ *   PBAY_INVALID  an option or environment variable is missing or malformed; message on standard error
+ *   PBAY_LIMIT    64 are open in this process
+ *   PBAY_NOMEM, PBAY_IO */
 enum pbay_err pbay_open(pbay_t *agent, const struct pbay_options *options);
 
-/* Stop intake, wait up to timeout_ms (-1 = for ever) until all that was put has ended, say BYE, free everything. What
- * was got and not acked is not settled: it will be given again. *left, if not NULL, is the number of envelopes put
- * whose end is not known. PBAY_OK; PBAY_TIMEOUT = closed too, but *left > 0; PBAY_CLOSED */
+/* Stop intake, wait up to timeout_ms (-1 = for ever) until all that was put has ended, say BYE, free everything. Other
+ * threads' calls return PBAY_CLOSED. What was got and not acked is not settled: it will be given again. *left, if not
+ * NULL, is the number of envelopes put whose end is not known. After PBAY_FENCED nothing can end any more and close
+ * does not wait.
+ *   PBAY_OK; PBAY_TIMEOUT = closed too, but *left > 0; PBAY_CLOSED */
 enum pbay_err pbay_close(pbay_t agent, int timeout_ms, size_t *left);
 
 /* Queue an envelope; its bytes are copied before return. *tag (may be NULL) names it in its outcome.
@@ -64,10 +73,10 @@ enum pbay_err pbay_put(pbay_t agent, const struct pbay_envelope *envelope, int t
 enum pbay_err pbay_reply(pbay_t agent, const struct pbay_envelope *received, struct pbay_str message, int timeout_ms,
                          uint64_t *tag);
 
-/* Lease the next envelope of the InBox. With lease == NULL it is acked by the next pbay_get on this handle, or by
- * pbay_close's opposite: never, when the process dies first. With lease != NULL it stays leased until pbay_ack or
- * pbay_nack. The views live until then. PBAY_OK; PBAY_TIMEOUT (0 = do not wait, -1 = for ever); PBAY_FENCED;
- * PBAY_CLOSED Without leases, use from one thread at a time. */
+/* Lease the next envelope of the InBox. With lease == NULL it is acked by the next pbay_get on this handle, and never
+ * if the process dies or closes first. With lease != NULL it stays leased until pbay_ack or pbay_nack. The views live
+ * until then. Without leases, use from one thread at a time.
+ *   PBAY_OK; PBAY_TIMEOUT (0 = do not wait, -1 = for ever); PBAY_FENCED; PBAY_CLOSED */
 enum pbay_err pbay_get(pbay_t agent, struct pbay_envelope *envelope, uint64_t *lease, int timeout_ms);
 
 /* Finish a lease: the envelope is settled. PBAY_OK; PBAY_INVALID = no such lease; PBAY_CLOSED. */
@@ -77,11 +86,12 @@ enum pbay_err pbay_ack(pbay_t agent, uint64_t lease);
 enum pbay_err pbay_nack(pbay_t agent, uint64_t lease, const char *text);
 
 /* The next end of an envelope that was put, in the order of their ends. Kept, bounded by the OutBox, until asked for;
- * the oldest settled one is dropped first when nobody asks. PBAY_OK; PBAY_TIMEOUT; PBAY_CLOSED. */
+ * the oldest settled one is dropped first when nobody asks.
+ *   PBAY_OK; PBAY_TIMEOUT; PBAY_FENCED; PBAY_CLOSED */
 enum pbay_err pbay_get_outcome(pbay_t agent, struct pbay_outcome *outcome, int timeout_ms);
 
-/* A descriptor that is readable while the InBox has an envelope or an outcome waits; never read or close it. -1 =
- * closed. */
+/* A descriptor that is readable while the InBox has an envelope or an outcome waits, and after PBAY_FENCED; never read
+ * or close it. -1 = closed. */
 int pbay_fd(pbay_t agent);
 
 /* Is the link to the broker up? */

@@ -25,13 +25,17 @@ struct pbay_conn_ops {
      * disconnect even on failure. Other codes: pbay_link_fail() said why. NULL = nothing to set up. */
     enum pbay_err (*connect)(void *self, struct pbay_link *link);
 
-    /* Undo connect; idempotent; also called after a failed connect and at the end. NULL = nothing to undo. */
+    /* Undo connect; idempotent; also called after a failed connect and at the end. No thread of the package may use an
+     * envelope after it: what is still PENDING then ends with OUTCOME_UNKNOWN, or stays unsettled at the end of the
+     * process. NULL = nothing to undo. */
     void (*disconnect)(void *self);
 
     /* An envelope for the outside world; e and its views are borrowed until the slot returns (with PENDING: until
-     * settled). PBAY_OK       done: it is settled PBAY_PENDING  pbay_link_settle(link, tag, err) comes later; more
-     * envelopes may be given meanwhile PBAY_AGAIN    not now: given again after pbay_link_wake or 10 ms, nothing later
-     * on its stream before it other         the envelope ends with FAILED and pbay_link_fail's text: its sender is told
+     * settled).
+     *   PBAY_OK       done: it is settled
+     *   PBAY_PENDING  pbay_link_settle(link, tag, err) comes later; more envelopes may be given meanwhile
+     *   PBAY_AGAIN    not now: given again after pbay_link_wake or 10 ms, nothing later on its stream before it
+     *   other         the envelope ends with FAILED and pbay_link_fail's text: its sender is told
      * NULL = this connection sends nothing: every envelope ends with REFUSED. */
     enum pbay_err (*send)(void *self, const struct pbay_envelope *e, uint64_t tag);
 
@@ -41,7 +45,8 @@ struct pbay_conn_ops {
     enum pbay_err (*receive)(void *self, struct pbay_envelope *e, uint64_t *tag);
 
     /* How an envelope that receive gave has ended: PBAY_OK = settled by the agent; otherwise the END code. Called
-     * exactly once for each in the order of their ends; after it the source may forget. NULL = not interested. */
+     * exactly once for each in the order of their ends, between disconnect and connect as well; after it the source
+     * may forget. NULL = not interested. */
     void (*outcome)(void *self, uint64_t tag, enum pbay_err err);
 
     /* A descriptor that is readable when receive has something; asked again after each connect. -1 = none: then receive
@@ -53,12 +58,14 @@ struct pbay_conn_ops {
 };
 
 /* Run the connection until SIGTERM (drain, exit 0), FENCED (exit 76) or a fatal error (exit 1; 2 for bad
- * configuration). Reads PATCHBAY_ENDPOINT, PATCHBAY_CONNECTION_DIR, PATCHBAY_INSTANCE, PATCHBAY_AGENT,
- * PATCHBAY_AGENT_FILE and PATCHBAY_DATA_DIR. */
+ * configuration). `--help` lists the environment variables it reads. It catches SIGTERM and SIGINT (a second one ends
+ * the process at once) and SIGUSR2 (print the frames of the link), and ignores SIGPIPE; signals come to the ops thread
+ * only. */
 int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *ops);
 
-/* Settle an envelope whose send returned PBAY_PENDING: PBAY_OK, or the reason its sender is told. A tag that is not
- * pending gives PBAY_INVALID and changes nothing. Thread-safe. */
+/* Settle an envelope whose send returned PBAY_PENDING, or is about to: PBAY_OK, or the reason its sender is told (a
+ * code that no envelope can end with becomes FAILED). A tag that is not pending gives PBAY_INVALID and changes nothing.
+ * Thread-safe. */
 enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, enum pbay_err err);
 
 /* Call the timer slot (and receive) once in ms milliseconds; a later call replaces it; negative = cancel. Ops thread

@@ -101,7 +101,7 @@ void chk_shown(uint32_t uid, int process, int agent, int conn, bool zombie)
     u->shown_to[process / 8] |= (uint8_t)(1U << process % 8);
     if (agent != u->put.agent || (conn >= 0) == (u->put.conn >= 0))
         violation("I5 shown to another agent's process: #%u", uid);
-    if (u->shown && u->put.never)
+    if (u->shown && u->put.never && !zombie)
         violation("I7 may not be repeated and was shown twice: #%u", uid);
     if (u->ended && !u->shown && u->code != OUTCOME_OK && u->code != UNKNOWN && u->code != POISON)
         violation("I7 shown after its end %d: #%u", u->code, uid);

@@ -120,8 +120,10 @@ static void apply(struct world *w, enum fault f, struct proc *p)
         }
         break;
     case F_DOUBLE:
-        if (p)
+        if (p) {
+            w->doubled[p->node] = true;
             spawn(w, p->node);
+        }
         break;
     case F_RESTRICT:
         if (w->core)

@@ -49,6 +49,8 @@ struct proc *spawn(struct world *w, int node)
     for (int i = 0; i < 4; i++)
         p->flow[i] = -1;
     w->procs[w->n_procs++] = p;
+    if (w->current[node] >= 0)
+        w->procs[w->current[node]]->replaced = true;
     w->current[node] = p->id;
     note(w, "p%d starts as %s.%s", p->id, nodes[node].name, nodes[node].instance);
     schedule(w, w->now, K_WAKE, p->id, NULL, 0);
@@ -186,10 +188,10 @@ static void take_outcomes(struct world *w, struct proc *p)
 
 /* ---- the receiving application ---- */
 
-/* A process that was replaced by another of the same name while it lived on. */
+/* A process that was replaced by another of the same name while it lived on, even if it is the survivor. */
 static bool is_residue(const struct world *w, int process)
 {
-    return w->current[w->procs[process]->node] != process;
+    return w->procs[process]->replaced || w->current[w->procs[process]->node] != process;
 }
 
 static void show(struct world *w, struct proc *p, struct pb_held *h, struct work *work)

@@ -39,7 +39,7 @@ struct work {
 
 struct proc {
     int id, node;
-    bool alive, draining, poisoned, reported;
+    bool alive, draining, poisoned, reported, replaced;
     int socket; /* -1 = none */
     int64_t open_at, connect_at, paused, drain_at;
     struct pb_session s;
@@ -78,6 +78,7 @@ struct world {
     struct proc *procs[MAX_PROCS];
     int n_procs, current[N_NODES]; /* -1 = none */
     bool finished[N_NODES];        /* exit 76: not restarted */
+    bool doubled[N_NODES];         /* somebody started a second process by mistake: SPEC 3.9 */
     struct sock socks[MAX_SOCKETS];
     int n_socks;
     struct ev *heap;

@@ -384,10 +384,12 @@ static void test_expires(void **state)
 {
     struct world *w = *state;
     struct pbay_envelope e = envelope("short");
+    int64_t before = pb_now();
 
     e.ttl_ms = 20;
     assert_int_equal(pbay_put(w->agent, &e, 0, NULL), PBAY_OK);
     assert_int_equal(outcome(w).err, PBAY_EXPIRED);
+    assert_in_range(pb_now() - before, 20, FAKE_GUARD_MS - 1); /* it was told, not found at the end of its patience */
 }
 
 /* Nobody asks for outcomes: the oldest good one gives way, bad news stays. */

@@ -1,8 +1,9 @@
 /* The connection runtime: this program started again as a connection process, against a broker that the test plays.
  *
- * The package below does with an envelope what its message says: "ok", "pending" (settled by another thread), "again"
- * (once), "fail", "block" (until the test writes a byte to descriptor 3). Each line on standard input is an envelope to
- * the agent; how it ended is a line on standard output.
+ * The package below does with an envelope what its message says: "ok", "early" (settled before send returns PENDING),
+ * "never" (PENDING for ever), "pending" (settled by another thread), "again" (once), "fail", "block" (until the test
+ * writes a byte to descriptor 3). Each line on standard input is an envelope to the agent; how it ended is a line on
+ * standard output.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,6 +47,8 @@ static enum pbay_err package_connect(void *self, struct pbay_link *link)
     p->link = link;
     if (pbay_link_config_bool(link, "shy", false) && p->connects++ == 0)
         return pbay_link_fail(link, PBAY_IO, "not at the first attempt");
+    if (pbay_link_config_int(link, "tick", 0))
+        pbay_link_timer(link, (int)pbay_link_config_int(link, "tick", 0));
     return PBAY_OK;
 }
 
@@ -86,6 +89,10 @@ static enum pbay_err package_send(void *self, const struct pbay_envelope *e, uin
         p->has_thread = pthread_create(&p->thread, NULL, settle, p) == 0;
         return PBAY_PENDING;
     }
+    if (pbay_str_eq(e->message, pbay_str("early")))
+        assert_int_equal(pbay_link_settle(p->link, tag, PBAY_OK), PBAY_OK);
+    if (pbay_str_eq(e->message, pbay_str("early")) || pbay_str_eq(e->message, pbay_str("never")))
+        return PBAY_PENDING;
     if (pbay_str_eq(e->message, pbay_str("again")) && p->agains++ == 0)
         return PBAY_AGAIN;
     if (pbay_str_eq(e->message, pbay_str("block")))
@@ -131,6 +138,13 @@ static int package_fd(void *self)
     return 0;
 }
 
+static void package_timer(void *self)
+{
+    (void)self;
+    printf("tick\n");
+    fflush(stdout);
+}
+
 static const struct pbay_conn_ops ops = {.class_name = "PackageConnection",
                                          .state_size = sizeof(struct package),
                                          .connect = package_connect,
@@ -138,13 +152,14 @@ static const struct pbay_conn_ops ops = {.class_name = "PackageConnection",
                                          .send = package_send,
                                          .receive = package_receive,
                                          .outcome = package_outcome,
-                                         .fd = package_fd};
+                                         .fd = package_fd,
+                                         .timer = package_timer};
 
 /* ---- the test's side ---- */
 
 struct world {
     struct fake broker;
-    char dir[64];
+    char root[64], dir[80]; /* dir, the package's folder, is in root */
     pid_t pid;
     int in, gate;
     FILE *out;
@@ -152,7 +167,7 @@ struct world {
 
 static void write_config(const struct world *w, const char *class_name, const char *config)
 {
-    char path[96];
+    char path[128];
     FILE *f;
 
     snprintf(path, sizeof path, "%s/connection.yaml", w->dir);
@@ -174,8 +189,10 @@ static int setup(void **state)
 
     *state = w;
     fake_open(&w->broker);
-    snprintf(w->dir, sizeof w->dir, "/tmp/pbay-package-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
+    snprintf(w->root, sizeof w->root, "/tmp/pbay-package-XXXXXX");
+    assert_non_null(mkdtemp(w->root));
+    snprintf(w->dir, sizeof w->dir, "%s/package", w->root);
+    assert_int_equal(mkdir(w->dir, 0755), 0);
     write_config(w, "PackageConnection", "shy: false");
     return 0;
 }
@@ -222,7 +239,7 @@ static int end_status(struct world *w)
 static int teardown(void **state)
 {
     struct world *w = *state;
-    char path[96];
+    char path[128];
 
     if (w->pid > 0) {
         kill(w->pid, SIGKILL);
@@ -235,7 +252,10 @@ static int teardown(void **state)
     }
     snprintf(path, sizeof path, "%s/connection.yaml", w->dir);
     unlink(path);
+    snprintf(path, sizeof path, "%s/agent.yaml", w->root);
+    unlink(path);
     rmdir(w->dir);
+    rmdir(w->root);
     fake_close(&w->broker);
     free(w);
     return 0;
@@ -323,6 +343,21 @@ static void test_send(void **state)
     while (wm < 4)
         wm = fake_expect(&w->broker, PB_SETTLE).wm;
     assert_int_equal(wm, 4);
+}
+
+static void test_pending(void **state)
+{
+    static const char *const messages[] = {"early", "never", "ok"};
+    struct world *w = *state;
+    struct pb_frame settle;
+
+    fake_open_to(&w->broker, 5, "outside", "alice");
+    for (unsigned i = 0; i < 3; i++)
+        fake_pub(&w->broker, 5, i + 1, messages[i]);
+    do {
+        settle = fake_expect(&w->broker, PB_SETTLE);
+    } while (settle.settled.n == 0);
+    assert_int_equal(settle.wm, 1);
 }
 
 static void test_send_fails(void **state)
@@ -470,11 +505,51 @@ static void test_bad_class(void **state)
 static void test_no_config(void **state)
 {
     struct world *w = *state;
-    char path[96];
+    char path[128];
 
     snprintf(path, sizeof path, "%s/connection.yaml", w->dir);
     unlink(path);
     start(w);
+    assert_int_equal(end_status(w), 2);
+}
+
+/* Start with an agent.yaml whose override says `config`. */
+static void start_with_agent(struct world *w, const char *config)
+{
+    char path[128];
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/agent.yaml", w->root);
+    f = fopen(path, "w");
+    assert_non_null(f);
+    fprintf(f,
+            "agent_name: alice\nconnections:\n- tester/package:0.1.0\n---\npublic_id: tester/package:0.1.0\n"
+            "type: connection\nconfig:\n  %s\n",
+            config);
+    fclose(f);
+    setenv("PATCHBAY_AGENT_FILE", path, 1);
+    setenv("PATCHBAY_PACKAGE_PATH", w->root, 1);
+    start(w);
+    unsetenv("PATCHBAY_AGENT_FILE");
+    unsetenv("PATCHBAY_PACKAGE_PATH");
+}
+
+/* The package's own file says 0, which sets no timer; the agent's says otherwise. */
+static void test_override_and_timer(void **state)
+{
+    struct world *w = *state;
+
+    write_config(w, "PackageConnection", "tick: 0");
+    start_with_agent(w, "tick: 1");
+    assert_line(w, "tick\n");
+}
+
+static void test_override_kind(void **state)
+{
+    struct world *w = *state;
+
+    write_config(w, "PackageConnection", "tick: 0");
+    start_with_agent(w, "tick: soon");
     assert_int_equal(end_status(w), 2);
 }
 
@@ -494,6 +569,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {T(test_hello, setup),
                                        T(test_retry, setup),
                                        T(test_send, setup_connected),
+                                       T(test_pending, setup_connected),
                                        T(test_send_fails, setup_connected),
                                        T(test_stuck, setup_connected),
                                        T(test_receive, setup_connected),
@@ -505,6 +581,8 @@ int main(int argc, char **argv)
                                        T(test_fenced, setup_connected),
                                        T(test_bad_class, setup),
                                        T(test_no_config, setup),
+                                       T(test_override_and_timer, setup),
+                                       T(test_override_kind, setup),
                                        T(test_other_parent, setup)};
 
     if (argc > 1 && strcmp(argv[1], "connection") == 0)

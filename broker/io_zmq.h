@@ -1,0 +1,31 @@
+/* The only file of the broker with sockets and a clock: it performs what the core decides. */
+#ifndef PB_IO_ZMQ_H
+#define PB_IO_ZMQ_H
+
+#include "broker/admin.h"
+#include "broker/core.h"
+
+struct pb_io;
+
+/* Bind every endpoint of conf and RUN_DIR/events.ipc. On failure *io is NULL and *error says which endpoint and why.
+ *   PBAY_OK; PBAY_IO */
+enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **io, struct pbay_conf_error *error);
+
+/* What the loop asks its owner to do. */
+struct pb_io_hooks {
+    void *arg;
+    /* SIGHUP: load the configuration again; true = agents and n have changed, and the former ones are freed by the next call. */
+    bool (*reload)(void *arg, const struct pbay_agent_conf *const **agents, size_t *n);
+};
+
+/* Serve until SIGTERM or SIGINT, then drain (SPEC 3.8). Signals must be blocked by the caller. Returns how many envelopes were
+ * left given or parked when it ended. */
+uint32_t pb_io_run(struct pb_io *io, struct pb_core *core, struct pb_admin *admin, const struct pb_io_hooks *hooks);
+
+void pb_io_close(struct pb_io **io);
+
+/* Milliseconds of the monotonic clock, and something unpredictable. */
+int64_t pb_io_now(void);
+uint64_t pb_io_random(void);
+
+#endif

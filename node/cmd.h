@@ -1,0 +1,41 @@
+/* The `patchbay` command: what its subcommands share. Each takes its own arguments, argv[0] being its name, and returns
+ * the exit status of the process. */
+#ifndef PB_CMD_H
+#define PB_CMD_H
+
+#include <limits.h>
+#include <stdint.h>
+
+#include "schema/pbay_conf.h"
+
+enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 }; /* exit statuses; bad configuration is 2 as well */
+
+int cmd_up(int argc, char **argv);
+int cmd_ps(int argc, char **argv);
+int cmd_check(int argc, char **argv);
+int cmd_send(int argc, char **argv);
+
+/* One line on standard error, "patchbay NAME: ..."; returns CMD_USAGE. */
+int cmd_misused(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Where we are installed: the directory of the running executable, without a slash at its end. false = the kernel does
+ * not say. */
+bool cmd_bin_dir(char dir[PATH_MAX]);
+
+/* The package path: `given` (NULL: PATCHBAY_PACKAGE_PATH), then the packages that are installed with us. The caller
+ * frees it. */
+char *cmd_package_path(const char *given);
+
+/* Load an agent.yaml with that path; on failure the message is on standard error. */
+enum pbay_err cmd_load(const char *file, const char *package_path, struct pbay_agent_conf **conf);
+
+/* The endpoint for processes on this machine: the first ipc one, else the first. */
+const char *cmd_endpoint(const struct pbay_agent_conf *conf);
+
+/* DIR/NAME into path; false = too long. */
+bool cmd_join(char path[PATH_MAX], const char *dir, const char *name);
+
+/* A whole number from min to max; false = it is none. */
+bool cmd_number(const char *text, long min, long max, long *value);
+
+#endif

@@ -1,0 +1,220 @@
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "node/cmd.h"
+#include "schema/buf.h"
+
+#define PACKAGES "share/patchbay/connections" /* beside bin */
+
+static const struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary, *usage, *help;
+} commands[] = {
+    {"up", cmd_up, "start an agent: its broker, its connections and the agent process",
+     "up [--package-path DIRS] [agent.yaml]",
+     "Runs in the foreground and starts again what dies. The broker comes first, then the connections, then\n"
+     "patchbay.command of agent.yaml (default: ./agent.yaml). SIGTERM or SIGINT stops agent, connections and broker\n"
+     "in this order; a second one does not wait for them. SIGHUP is passed to the broker.\n"
+     "\n"
+     "  --package-path DIRS  folders of connection packages, separated by colons; default: $PATCHBAY_PACKAGE_PATH.\n"
+     "                       The packages installed with patchbay are looked at last.\n"
+     "\n"
+     "Exit status: 0 after a signal or when the agent has ended by itself, 2 for bad configuration, else 1.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay up agent.yaml\n"},
+    {"ps", cmd_ps, "show the processes of an agent and what passes through them",
+     "ps [--json] [--run DIR | agent.yaml]",
+     "Asks the broker and the supervisor in DIR, or in the run directory of agent.yaml. Default: $PATCHBAY_RUN_DIR, "
+     "else\n"
+     "./agent.yaml. IN counts envelopes from a process, OUT those to it; GIVEN is what it is at work on.\n"
+     "\n"
+     "  --json     the same for programs\n"
+     "  --run DIR  the run directory\n"
+     "\n"
+     "Exit status: 0, or 1 when the broker does not answer (what the supervisor knows is shown all the same), 2 for "
+     "bad\n"
+     "configuration.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay ps agent.yaml\n"},
+    {"check", cmd_check, "say whether configuration files are good", "check [--package-path DIRS] FILE...",
+     "Each FILE is an agent.yaml, which is checked with all the connections that it names, or a connection.yaml.\n"
+     "\n"
+     "Exit status: 0 = all are, 2 = one is not; the message is FILE:LINE: FIELD: what was expected.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay check agent.yaml connections/*/connection.yaml\n"},
+    {"send", cmd_send, "send one envelope as the agent and wait for its end",
+     "send --to ADDRESS [--agent NAME] [--sender ADDRESS] [--protocol ID] [--connection ID]\n"
+     "                     [--endpoint URL] [--config FILE] [--timeout MS] [MESSAGE | -]",
+     "Prints `settled`, or the code and the reason. Envelopes for the agent are left to the agent. Without MESSAGE, "
+     "or\n"
+     "with -, the message is read from standard input.\n"
+     "\n"
+     "  --to ADDRESS      whom it is for\n"
+     "  --agent NAME      the agent; default: $PATCHBAY_AGENT, else the one of FILE\n"
+     "  --sender ADDRESS  default: the agent's name\n"
+     "  --protocol ID     protocol specification id; default: fetchai/default:1.0.0\n"
+     "  --connection ID   public id of the connection to use; default: what routing decides\n"
+     "  --endpoint URL    the broker; default: $PATCHBAY_ENDPOINT, else the one of FILE\n"
+     "  --config FILE     default: ./agent.yaml\n"
+     "  --timeout MS      how long to wait for the end; default: 10000\n"
+     "\n"
+     "Exit status: 0 = settled, 1 = not, 2 = wrong arguments or configuration.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay send --to someone --connection fetchai/stub:0.21.3 hello\n"},
+};
+
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+static int say_commands(FILE *to, int status)
+{
+    fputs("Usage: patchbay COMMAND [ARGUMENTS]\n\n", to);
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        fprintf(to, "  %-6s  %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`patchbay COMMAND --help` says more.\n", to);
+    return status;
+}
+
+static const struct command *find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++) {
+        if (strcmp(name, commands[i].name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* Everything after `--` is meant literally. */
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (is_help(argv[i]))
+            return true;
+    }
+    return false;
+}
+
+static int say_help(const struct command *c)
+{
+    printf("Usage: patchbay %s\n\n%c%s.\n\n%s", c->usage, c->summary[0] - 'a' + 'A', c->summary + 1, c->help);
+    return CMD_OK;
+}
+
+/* Output that cannot be written is a failure, also of a command that went well. */
+static int finish(int status)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "patchbay: standard output: %s\n", strerror(errno));
+    return status ? status : CMD_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    const struct command *c;
+
+    if (argc < 2)
+        return say_commands(stderr, CMD_USAGE);
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return finish(say_commands(stdout, CMD_OK));
+    c = find(argv[1]);
+    if (!c) {
+        fprintf(stderr, "patchbay: there is no command '%s'\n", argv[1]);
+        return say_commands(stderr, CMD_USAGE);
+    }
+    if (wants_help(argc - 1, argv + 1))
+        return finish(say_help(c));
+    return finish(c->run(argc - 1, argv + 1));
+}
+
+/* ---- shared ---- */
+
+int cmd_misused(const char *name, const char *format, ...)
+{
+    va_list args;
+
+    fprintf(stderr, "patchbay %s: ", name);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fprintf(stderr, "; `patchbay %s --help` says more\n", name);
+    return CMD_USAGE;
+}
+
+bool cmd_bin_dir(char dir[PATH_MAX])
+{
+    ssize_t n = readlink("/proc/self/exe", dir, PATH_MAX - 1);
+    char *slash;
+
+    if (n <= 0)
+        return false;
+    dir[n] = 0;
+    slash = strrchr(dir, '/');
+    if (!slash)
+        return false;
+    *slash = 0;
+    return true;
+}
+
+bool cmd_join(char path[PATH_MAX], const char *dir, const char *name)
+{
+    int n = snprintf(path, PATH_MAX, "%s/%s", dir, name);
+
+    return n > 0 && n < PATH_MAX;
+}
+
+char *cmd_package_path(const char *given)
+{
+    const char *first = given ? given : getenv("PATCHBAY_PACKAGE_PATH");
+    char bin[PATH_MAX], *path = NULL, *up;
+    int n;
+
+    if (!cmd_bin_dir(bin))
+        return pb_strndup(pbay_str(first));
+    up = strrchr(bin, '/');
+    if (up)
+        *up = 0;
+    n = asprintf(&path, "%s%s%s/%s", first ? first : "", first && *first ? ":" : "", bin, PACKAGES);
+    return n < 0 ? pb_strndup(pbay_str(first)) : path;
+}
+
+enum pbay_err cmd_load(const char *file, const char *package_path, struct pbay_agent_conf **conf)
+{
+    struct pbay_conf_error error = {""};
+    enum pbay_err err = pbay_agent_conf_load(file, package_path, conf, &error);
+
+    if (err)
+        fprintf(stderr, "%s\n", error.text);
+    return err;
+}
+
+const char *cmd_endpoint(const struct pbay_agent_conf *conf)
+{
+    for (size_t i = 0; i < conf->n_endpoints; i++) {
+        if (strncmp(conf->endpoints[i], "ipc://", 6) == 0)
+            return conf->endpoints[i];
+    }
+    return conf->n_endpoints ? conf->endpoints[0] : NULL;
+}
+
+bool cmd_number(const char *text, long min, long max, long *value)
+{
+    char *end;
+
+    errno = 0;
+    *value = strtol(text, &end, 10);
+    return !errno && end != text && !*end && *value >= min && *value <= max;
+}
