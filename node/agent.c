@@ -173,6 +173,7 @@ static enum pbay_err read_options(struct agent *a, const struct pbay_options *o,
                                               .instance = pbay_str(a->instance),
                                               .public_id = pbay_str(""),
                                               .max_envelopes = a->max_envelopes,
+                                              .send_only = o->send_only,
                                               .max_bytes = o->outbox_bytes ? o->outbox_bytes : AGENT_BYTES}};
     return PBAY_OK;
 }

@@ -34,6 +34,7 @@ struct pbay_options {
      * cause, tag, to, protocol}}, error_code 0 (unsupported protocol) for REFUSED and 4 (invalid dialogue) for the
      * rest, the values of error_data as bytes. At most outbox_envelopes wait; the oldest gives way. */
     bool error_envelopes;
+    bool send_only; /* the InBox stays empty: envelopes for this agent go to its other processes */
 };
 
 /* How an envelope that was put has ended. */

@@ -166,15 +166,17 @@ static void finish_output(struct up *up, struct up_child *child)
 
 /* ---- end ---- */
 
+/* The last line is the reason, unless there was nothing to complain about. */
 static void describe(struct up_child *child, const siginfo_t *info)
 {
-    const char *colon = *child->lines.last ? ": " : "";
+    bool exited = info->si_code == CLD_EXITED, clean = exited && info->si_status == 0;
+    const char *last = clean ? "" : child->lines.last, *colon = *last ? ": " : "";
 
-    if (info->si_code == CLD_EXITED)
-        snprintf(child->reason, sizeof child->reason, "exit status %d%s%s", info->si_status, colon, child->lines.last);
+    if (exited)
+        snprintf(child->reason, sizeof child->reason, "exit status %d%s%s", info->si_status, colon, last);
     else
         snprintf(child->reason, sizeof child->reason, "signal %d (%s)%s%s", info->si_status, strsignal(info->si_status),
-                 colon, child->lines.last);
+                 colon, last);
     up_make_plain(child->reason);
 }
 

@@ -50,13 +50,11 @@ static char *in_bin(const struct up *up, const char *name)
 
 static void add_broker(struct up *up)
 {
-    struct up_child *child = add(up, UP_BROKER, 4);
+    struct up_child *child = add(up, UP_BROKER, 2);
 
     child->label = copy("broker");
     child->argv[0] = in_bin(up, "patchbay-broker");
-    child->argv[1] = copy("--run");
-    child->argv[2] = copy(up->conf->run_dir);
-    child->argv[3] = copy(up->conf->file);
+    child->argv[1] = copy(up->conf->file);
 }
 
 static void add_instance(struct up *up, const struct pbay_conn_conf *conn, unsigned instance)

@@ -7,52 +7,53 @@
 enum kind { K_U8, K_U32, K_U64, K_STR, K_ID, K_ID_OR_EMPTY, K_STRS, K_RANGES, K_CLAIMS, K_META, K_BYTES };
 
 struct field {
+    const char *name;
     enum kind kind;
     uint16_t at;    /* offset in struct pb_frame */
     uint32_t bound; /* greatest value, bytes or elements */
 };
 
-#define MAX_FIELDS 16
-#define AT(f)      (uint16_t) offsetof(struct pb_frame, f)
-#define U8(f)      {K_U8, AT(f), 255}
-#define U32(f)     {K_U32, AT(f), UINT32_MAX}
-#define U64(f)     {K_U64, AT(f), 0}
-#define STR(f, n)  {K_STR, AT(f), n}
-#define ID(f)      {K_ID, AT(f), PBAY_ID_SIZE}
-#define CODE       U8(code), U8(cause), STR(text, PB_MAX_TEXT)
-#define SETTLED    U64(wm), {K_RANGES, AT(settled), PB_MAX_RANGES}
-#define PROTOCOLS  {K_STRS, AT(protocols), PB_MAX_PROTOCOLS}
-#define CLAIMS     {K_CLAIMS, AT(claims), PB_MAX_CLAIMS}
-#define ORIGIN     ID(origin), U32(origin_stream)
+#define FIELD(f, kind, bound) {#f, kind, (uint16_t)offsetof(struct pb_frame, f), bound}
+#define U8(f)                 FIELD(f, K_U8, 255)
+#define U32(f)                FIELD(f, K_U32, UINT32_MAX)
+#define U64(f)                FIELD(f, K_U64, 0)
+#define STR(f, n)             FIELD(f, K_STR, n)
+#define ID(f)                 FIELD(f, K_ID, PBAY_ID_SIZE)
+#define ID_OR_EMPTY(f)        FIELD(f, K_ID_OR_EMPTY, PBAY_ID_SIZE)
+#define CODE                  U8(code), U8(cause), STR(text, PB_MAX_TEXT)
+#define SETTLED               U64(wm), FIELD(settled, K_RANGES, PB_MAX_RANGES)
+#define PROTOCOLS             FIELD(protocols, K_STRS, PB_MAX_PROTOCOLS)
+#define CLAIMS                FIELD(claims, K_CLAIMS, PB_MAX_CLAIMS)
+#define ORIGIN                ID(origin), U32(origin_stream)
 #define PUB                                                                                                            \
-    U32(stream), U32(round), U64(seq), U64(prev), U8(proto), U8(flags), {K_META, AT(meta), PBAY_MAX_META},             \
-        {K_BYTES, AT(payload), UINT32_MAX}
+    U32(stream), U32(round), U64(seq), U64(prev), U8(proto), U8(flags), FIELD(meta, K_META, PBAY_MAX_META),           \
+        FIELD(payload, K_BYTES, UINT32_MAX)
 
 /* A row is present when `known` is set; its fields follow the verb in the array. SPEC section 4 is this table in prose. */
 static const struct row {
     bool known;
-    struct field f[MAX_FIELDS];
+    struct field f[PB_MAX_FIELDS];
 } rows[PB_VERB_COUNT][2] = {
     [PB_HELLO][PB_UP] = {true,
                          {U8(version_min), U8(version_max), U8(role), STR(agent, PBAY_MAX_NAME),
                           STR(name, PBAY_MAX_NAME), STR(instance, PBAY_MAX_INSTANCE),
                           STR(public_id, PBAY_MAX_PUBLIC_ID), ID(incarnation), U64(link),
-                          {K_ID_OR_EMPTY, AT(boot), PBAY_ID_SIZE}, U64(clock), CLAIMS}},
+                          ID_OR_EMPTY(boot), U64(clock), CLAIMS}},
     [PB_WELCOME][PB_DOWN] = {true,
                              {U8(version_max), ID(boot), U64(attach), U64(clock), U32(heartbeat_ms), U32(timeout_ms),
-                              U32(max_envelope), {K_STRS, AT(routed), 256}}},
+                              U32(max_envelope), FIELD(routed, K_STRS, PB_MAX_ROUTED)}},
     [PB_CONFIRM][PB_UP] = {true, {U64(attach)}},
     [PB_REJECT][PB_DOWN] = {true, {CODE}},
     [PB_WHO][PB_DOWN] = {true, {{0}}},
     [PB_OPEN][PB_UP] = {true,
                         {U32(stream), STR(to, PBAY_MAX_ADDRESS), STR(sender, PBAY_MAX_ADDRESS),
                          STR(connection, PBAY_MAX_PUBLIC_ID), STR(conn_instance, PBAY_MAX_INSTANCE),
-                         {K_ID_OR_EMPTY, AT(origin), PBAY_ID_SIZE}, PROTOCOLS, U64(base), U64(next), U64(sent_high)}},
+                         ID_OR_EMPTY(origin), PROTOCOLS, U64(base), U64(next), U64(sent_high)}},
     [PB_OPEN][PB_DOWN] = {true,
                           {U32(stream), ORIGIN, U32(round), U64(base), U64(next), STR(name, PBAY_MAX_NAME),
                            STR(instance, PBAY_MAX_INSTANCE), STR(to, PBAY_MAX_ADDRESS), STR(sender, PBAY_MAX_ADDRESS),
                            PROTOCOLS}},
-    [PB_ANSWER][PB_UP] = {true, {U32(stream), U32(round), SETTLED, {K_RANGES, AT(held), PB_MAX_RANGES}}},
+    [PB_ANSWER][PB_UP] = {true, {U32(stream), U32(round), SETTLED, FIELD(held, K_RANGES, PB_MAX_RANGES)}},
     [PB_OPENED][PB_DOWN] = {true,
                             {U32(stream), U32(round), U64(expect), U32(credit_n), U64(credit_b), ID(incarnation),
                              U8(replay)}},
@@ -79,7 +80,7 @@ static unsigned n_fields(const struct row *row)
 {
     unsigned n = 0;
 
-    while (n < MAX_FIELDS && row->f[n].at)
+    while (n < PB_MAX_FIELDS && row->f[n].name)
         n++;
     return n;
 }
@@ -403,4 +404,15 @@ void pb_nop_fill(uint8_t *p, size_t n)
     p[2] = n < 260 ? 0xc4 : n < 65541 ? 0xc5 : 0xc6;
     put_be(p + 3, n < 260 ? 1 : n < 65541 ? 2 : 4, body);
     memset(p + n - body, 0, body);
+}
+
+int pb_frame_fields(enum pb_verb verb, enum pb_dir dir, struct pb_field_info info[PB_MAX_FIELDS])
+{
+    static const char *const types[] = {"u8", "u32", "u64", "str", "id", "id?", "[str]", "[range]", "[claim]", "map?", "bin"};
+    const struct row *row = &rows[verb][dir];
+    unsigned n = n_fields(row);
+
+    for (unsigned i = 0; i < n; i++)
+        info[i] = (struct pb_field_info){row->f[i].name, types[row->f[i].kind], row->f[i].bound, row->f[i].at};
+    return row->known ? (int)n : -1;
 }

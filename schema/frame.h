@@ -13,6 +13,8 @@
 #define PB_MAX_PROTOCOLS 32   /* protocols of one stream */
 #define PB_MAX_RANGES    64   /* ranges in one SETTLE or ANSWER */
 #define PB_MAX_CLAIMS    256  /* claims in one HELLO or RESUME */
+#define PB_MAX_ROUTED    256  /* protocols with a default route of their own */
+#define PB_MAX_FIELDS    16   /* fields of one verb */
 #define PB_MAX_STREAMS   4096 /* streams that one node may have open as their sender */
 #define PB_MAX_PARTS     4096 /* arrays in one message */
 #define PB_BATCH         32768 /* a sender stops filling a message here */
@@ -106,5 +108,13 @@ void pb_nop_fill(uint8_t *p, size_t n);
 
 /* Name of a verb; "?" if there is none. */
 const char *pb_verb_name(unsigned verb);
+
+/* The table's row for checks of SPEC.md and of the vectors: how many fields follow the verb, -1 = not in that direction. */
+struct pb_field_info {
+    const char *name, *type; /* type as in SPEC 4.0: "u8", "id?", "[range]" */
+    uint32_t bound;          /* greatest value, bytes or elements; 0 = none */
+    uint16_t at;             /* offset in struct pb_frame */
+};
+int pb_frame_fields(enum pb_verb verb, enum pb_dir dir, struct pb_field_info info[PB_MAX_FIELDS]);
 
 #endif

@@ -23,6 +23,8 @@ void pb_session_init(struct pb_session *s, const struct pb_session_conf *conf)
     s->next_tag = 1;
     s->lease = INT64_MIN / 2;
     s->next_deadline = INT64_MAX;
+    if (conf->send_only)
+        pb_session_report(s, PB_ST_DISCONNECTING, PBAY_OK, "sends only", 0);
 }
 
 static void free_routed(struct pb_session *s)

@@ -21,6 +21,7 @@ struct pb_session_conf {
     struct pbay_str agent, name, instance, public_id; /* borrowed for ever */
     uint8_t incarnation[PBAY_ID_SIZE];
     size_t max_envelopes, max_bytes; /* bound of what is retained until its end */
+    bool send_only;                  /* takes nothing: its state says so from the first CONFIRM on */
 };
 
 /* What a sender retains of an envelope until it has ended. */
