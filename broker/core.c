@@ -208,8 +208,7 @@ void pb_core_flush(struct pb_core *c)
 
         c->due = s->next_due;
         s->due = false;
-        if (s->told)
-            pb_mail_say_settled(c, s);
+        pb_mail_say_settled(c, s);
         pb_flow_grant(c, s);
     }
     pb_mail_flush(c);

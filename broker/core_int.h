@@ -19,13 +19,17 @@
 #define PB_FENCED_KEPT  32                   /* fenced incarnations remembered for each node */
 #define PB_FORGET_MS    (10 * 60 * 1000)     /* a sender without link for so long never returns */
 #define PB_WHO_MS       1000                 /* at most one WHO or BYE FENCED per routing id */
-#define PB_CREDIT_FIRST (64U * 1024)         /* bytes granted at first; twice that may be unsettled */
+#define PB_CREDIT_FIRST (64U * 1024)         /* bytes granted at first */
+#define PB_WINDOW       (128U * 1024)        /* bytes that a stream may have granted and unsettled */
 #define PB_CREDIT_COUNT 4096                 /* envelopes */
 #define PB_MAX_HELPED   4096                 /* addresses that the routing helper of one agent remembers */
 #define PB_MAX_NOTES    1024                 /* notes waiting to be taken; then the oldest goes */
 #define PB_MAX_SPANS    256                  /* runs of parts of one message that go on together */
 #define PB_MOVE_MIN     4096                 /* a message of so many bytes is moved, not copied */
 #define PB_PART_EXTRA   (PBAY_MAX_META + 64) /* bytes of a PUB beside its payload, at most */
+#define PB_MAX_SEQ      (UINT64_MAX / 4)     /* no stream gets that far; above it a sequence is a lie */
+#define PB_CLAIM_BYTES  32                   /* bytes of one claim, at most */
+#define PB_MAX_PENDING  (16U << 20)          /* bytes of claims of all who have not confirmed */
 
 /* ---- groups: an agent's InBox, or a connection ---- */
 
@@ -143,6 +147,7 @@ struct pb_stream {
     uint32_t sround, rround; /* sender's round, receiver's round */
     bool told;               /* OPENED was sent on the sender's present link */
     uint64_t next, watermark, sent_high, admitted, sprev, rprev;
+    uint64_t said; /* watermark that the sender knows */
     struct pb_window w; /* lo = lowest sequence without a final state */
     uint64_t first_parked;
     uint32_t n_parked, n_given, n_ending;
@@ -190,6 +195,7 @@ struct pb_core {
     bool route_due; /* look at the waiting streams at the end of the turn */
     uint32_t next_sid, next_round, n_streams, n_nodes; /* stream and round numbers are never used twice by one broker process */
     struct pb_claim *claims;
+    size_t pending; /* bytes of claims of links that have not confirmed */
     uint64_t pool, pool_used;
     struct pb_span_run run;
     struct pb_note notes[PB_MAX_NOTES];
@@ -252,13 +258,14 @@ void pb_mail_drop(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot);
 void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base);
 void pb_mail_trim(struct pb_stream *s);
 void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s);
-void pb_mail_say_end(struct pb_core *c, struct pb_stream *s, uint64_t seq);
+void pb_mail_settle_due(struct pb_core *c, struct pb_stream *s);
+void pb_mail_say_ends(struct pb_core *c, struct pb_node *node);
 void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, enum pbay_err cause, struct pbay_str text);
 
 /* flow.c */
 void pb_flow_start(struct pb_core *c, struct pb_stream *s);                     /* a new round: its first credit */
 bool pb_flow_use(struct pb_stream *s, size_t n);                                /* a PUB of n bytes; false = beyond its credit */
-void pb_flow_hold(struct pb_core *c, struct pb_stream *s, size_t n);            /* it is kept or given: unsettled */
+void pb_flow_hold(struct pb_stream *s, size_t n);                               /* it is kept or given: unsettled */
 void pb_flow_free(struct pb_core *c, struct pb_stream *s, size_t n);            /* it is not any more */
 void pb_flow_need(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
 void pb_flow_grant(struct pb_core *c, struct pb_stream *s);                     /* CREDIT if it may have more */

@@ -9,6 +9,11 @@ static uint64_t room(const struct pb_core *c)
     return c->pool_used < c->pool ? c->pool - c->pool_used : 0;
 }
 
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
 static void set_needy(struct pb_core *c, struct pb_stream *s, bool needy)
 {
     if (s->needy == needy)
@@ -20,13 +25,20 @@ static void set_needy(struct pb_core *c, struct pb_stream *s, bool needy)
         DL_DELETE2(c->needy, s, prev_need, next_need);
 }
 
+/* A NEED that counts: a full destination blocks its own streams and nothing else, so a stream that has its window unsettled waits
+ * for its receiver, not in the queue. One envelope larger than the window goes alone. */
+static bool has_window(const struct pb_stream *s)
+{
+    return s->held_b == 0 || s->held_b + (s->need_b - s->used_b) <= PB_WINDOW;
+}
+
 static bool may_grow(const struct pb_stream *s)
 {
     return s->state == PB_OPEN_ && s->told && pb_sender_linked(s);
 }
 
 /* Whose turn it is. One that cannot grow any more has lost its place: after its next OPENED its sender asks again. One with an END
- * pending keeps it. */
+ * pending, or with its window full, keeps it. */
 static struct pb_stream *first_needy(struct pb_core *c)
 {
     struct pb_stream *s, *tmp;
@@ -34,7 +46,7 @@ static struct pb_stream *first_needy(struct pb_core *c)
     DL_FOREACH_SAFE2(c->needy, s, tmp, next_need) {
         if (!may_grow(s))
             set_needy(c, s, false);
-        else if (!s->n_ending)
+        else if (!s->n_ending && has_window(s))
             return s;
     }
     return NULL;
@@ -51,9 +63,10 @@ void pb_flow_reset(struct pb_core *c, struct pb_stream *s)
 
 void pb_flow_start(struct pb_core *c, struct pb_stream *s)
 {
-    uint64_t first = PB_CREDIT_FIRST < room(c) ? PB_CREDIT_FIRST : room(c);
+    uint64_t first = s->held_b < PB_WINDOW ? PB_WINDOW - s->held_b : 0;
 
     pb_flow_reset(c, s);
+    first = least(first, least(PB_CREDIT_FIRST, room(c)));
     if (first_needy(c) || s->n_ending)
         first = 0; /* while a NEED waits nothing else grows */
     s->credit_b = first;
@@ -72,9 +85,8 @@ bool pb_flow_use(struct pb_stream *s, size_t n)
 
 /* What pb_flow_use took from the credit is held from now on: the sum in pool_used stays. What comes to be held without
  * credit (a receiver's answer after our crash) has size 0. */
-void pb_flow_hold(struct pb_core *c, struct pb_stream *s, size_t n)
+void pb_flow_hold(struct pb_stream *s, size_t n)
 {
-    (void)c;
     s->held_n++;
     s->held_b += n;
 }
@@ -134,57 +146,50 @@ static void revoke_others(struct pb_core *c, const struct pb_stream *s, uint64_t
         revoke(c, x);
 }
 
-/* How far the credit should reach now; 0 = not far enough beyond what it is to speak of. */
-static uint64_t wanted(const struct pb_stream *s)
+/* How many more bytes the stream should have now; 0 = too few to speak of. Without a NEED only what was used is granted anew. */
+static uint64_t more_wanted(const struct pb_core *c, const struct pb_stream *s)
 {
-    uint64_t window = s->held_b < 2 * PB_CREDIT_FIRST ? 2 * PB_CREDIT_FIRST - s->held_b : 0, want = s->used_b + window;
-    bool low = s->credit_b - s->used_b < PB_CREDIT_FIRST / 4;
+    uint64_t want = s->used_b + (s->held_b < PB_WINDOW ? PB_WINDOW - s->held_b : 0), more;
 
     if (s->needy && s->need_b > want)
         want = s->need_b;
-    if (want <= s->credit_b)
-        return 0;
-    return s->needy || low || want - s->credit_b >= PB_CREDIT_FIRST / 2 ? want : 0;
+    more = want > s->credit_b ? want - s->credit_b : 0;
+    if (s->needy)
+        return more > room(c) ? s->need_b - s->credit_b : more;
+    more = least(more, room(c));
+    return s->used_b == 0 || more < PB_CREDIT_FIRST / 2 ? 0 : more;
 }
 
-static void raise_count(struct pb_stream *s)
+static uint32_t count_wanted(const struct pb_stream *s)
 {
-    uint32_t open = s->held_n < PB_CREDIT_COUNT ? PB_CREDIT_COUNT - s->held_n : 0;
+    uint32_t want = s->used_n + (s->held_n < PB_CREDIT_COUNT ? PB_CREDIT_COUNT - s->held_n : 0);
 
-    if (s->used_n + open > s->credit_n)
-        s->credit_n = s->used_n + open;
+    return want > s->credit_n ? want - s->credit_n : 0;
 }
 
 void pb_flow_grant(struct pb_core *c, struct pb_stream *s)
 {
-    uint64_t want = wanted(s), more;
-    uint32_t count = s->credit_n;
-    struct pb_stream *first = first_needy(c);
+    uint64_t more = more_wanted(c, s);
+    uint32_t count = count_wanted(s);
+    const struct pb_stream *first = first_needy(c);
 
     if (!may_grow(s) || s->n_ending)
         return;
-    raise_count(s);
-    if (want == 0 || (first && first != s)) {
-        if (s->credit_n - count >= PB_CREDIT_COUNT / 2)
-            say(c, s);
-        return;
-    }
-    more = want - s->credit_b;
-    if (s->needy && more > room(c))
-        more = s->need_b - s->credit_b;
-    if (s->needy && more > room(c))
+    if ((first && first != s) || (s->needy && !has_window(s)))
+        more = 0;
+    if (more > room(c))
         revoke_others(c, s, more);
-    if (more > room(c)) {
-        if (s->needy)
-            return;
-        more = room(c);
-    }
-    if (more == 0)
+    if (more > room(c))
+        more = 0; /* a NEED goes on waiting */
+    if (more == 0 && count < PB_CREDIT_COUNT / 2)
         return;
     s->credit_b += more;
+    s->credit_n += count;
     c->pool_used += more;
-    s->served = s->needy ? c->now : s->served;
-    set_needy(c, s, false);
+    if (more && s->needy) {
+        s->served = c->now;
+        set_needy(c, s, false);
+    }
     say(c, s);
 }
 
@@ -195,12 +200,9 @@ void pb_flow_need(struct pb_core *c, struct pb_node *node, const struct pb_frame
     HASH_FIND(by_no, node->from, &f->stream, sizeof f->stream, s);
     if (!s || s->state != PB_OPEN_ || f->round != s->sround)
         return;
-    if (f->used_b > s->credit_b) {
-        s->need_b = f->used_b;
-        if (s->need_b > s->used_b + c->conf->max_envelope + PB_PART_EXTRA)
-            s->need_b = s->used_b + c->conf->max_envelope + PB_PART_EXTRA;
+    s->need_b = least(f->used_b, s->used_b + least(c->conf->max_envelope + PB_PART_EXTRA, c->pool));
+    if (s->need_b > s->credit_b)
         set_needy(c, s, true);
-    }
     pb_flow_grant(c, s);
 }
 

@@ -170,6 +170,12 @@ static bool is_idle(const struct pb_link *link)
     return (link->state != PB_LINK_SESSION || link->node->link != link) && !link->listed;
 }
 
+static void forget_claims(struct pb_core *c, struct pb_link *link)
+{
+    c->pending -= link->claims.n;
+    pb_buf_fini(&link->claims);
+}
+
 static void free_link(struct pb_core *c, struct pb_link *link)
 {
     struct pb_item *item, *tmp;
@@ -180,7 +186,7 @@ static void free_link(struct pb_core *c, struct pb_link *link)
         free(item);
     }
     pb_buf_fini(&link->out);
-    pb_buf_fini(&link->claims);
+    forget_claims(c, link);
     free(link);
 }
 
@@ -232,8 +238,10 @@ void pb_link_down(struct pb_core *c, struct pb_link *link, enum pbay_err why, co
 
     if (link->state == PB_LINK_PENDING || link->state == PB_LINK_NEW)
         link->state = PB_LINK_SUPERSEDED;
-    if (link->state != PB_LINK_SESSION)
+    if (link->state != PB_LINK_SESSION) {
+        forget_claims(c, link);
         return;
+    }
     link->state = PB_LINK_SUPERSEDED;
     node->link = NULL;
     node->down_since = c->now;
@@ -351,7 +359,10 @@ static struct pb_node *node_of_hello(struct pb_core *c, const struct pb_frame *f
 
     *code = PBAY_UNKNOWN_NAME;
     *text = "no node of that agent, role and name is configured";
-    if (!g || !g->aconf || f->instance.n == 0 || f->name.n == 0)
+    if (!g || !g->aconf || f->role != (g->cconf ? PB_CONNECTION : PB_AGENT) || f->name.n == 0)
+        return NULL;
+    *text = "an instance is some characters";
+    if (f->instance.n == 0 || memchr(f->instance.p, 0, f->instance.n))
         return NULL;
     if (g->cconf && (!pbay_pubid_parse(f->public_id, &id) || !pbay_pubid_same_prefix(&id, &g->cconf->public_id))) {
         *text = "another public id is configured under that name";
@@ -403,6 +414,20 @@ static bool is_refused(struct pb_core *c, struct pb_link *link, const struct pb_
 
 static void attach(struct pb_core *c, struct pb_link *link);
 
+/* From HELLO, and from RESUME before CONFIRM; bounded for one link and for all of them together. */
+static bool add_claims(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    size_t n = f->claims.raw.n;
+
+    if (link->claims.n + n > (size_t)PB_MAX_STREAMS * PB_CLAIM_BYTES || c->pending + n > PB_MAX_PENDING) {
+        pb_link_gap(c, link, PBAY_LIMIT, "more claims than are taken");
+        return false;
+    }
+    pb_buf_add(&link->claims, f->claims.raw.p, n);
+    c->pending += n;
+    return true;
+}
+
 static void on_hello(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
 {
     struct pb_node *node;
@@ -427,21 +452,11 @@ static void on_hello(struct pb_core *c, struct pb_link *link, const struct pb_fr
         return;
     link->node = node;
     link->state = PB_LINK_PENDING;
-    link->claims.n = 0;
-    pb_buf_add(&link->claims, f->claims.raw.p, f->claims.raw.n);
+    if (!add_claims(c, link, f))
+        return;
     say_welcome(c, link, f->clock);
     if (PB_MUT(NO_CONFIRM))
         attach(c, link);
-}
-
-/* More claims than fit into HELLO; they come before CONFIRM. */
-static void on_resume(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
-{
-    if (link->claims.n > (size_t)PB_MAX_STREAMS * 32) {
-        pb_link_gap(c, link, PBAY_LIMIT, "more claims than a node may have");
-        return;
-    }
-    pb_buf_add(&link->claims, f->claims.raw.p, f->claims.raw.n);
 }
 
 static void take_claims(struct pb_core *c, struct pb_link *link)
@@ -460,7 +475,7 @@ static void take_claims(struct pb_core *c, struct pb_link *link)
         HASH_REPLACE(hh, c->claims, key, sizeof claim->key, claim, old);
         free(old);
     }
-    pb_buf_fini(&link->claims);
+    forget_claims(c, link);
 }
 
 /* Another incarnation has the name now: the former one is dead and hears it. */
@@ -507,8 +522,10 @@ static void attach(struct pb_core *c, struct pb_link *link)
     link->state = PB_LINK_SESSION;
     take_claims(c, link);
     pb_note_node(c, PB_NOTE_ATTACHED, node, PBAY_OK, pbay_str(""));
-    if (same)
+    if (same) {
+        pb_mail_say_ends(c, node);
         pb_stream_node_back(c, node);
+    }
     c->route_due = true;
 }
 
@@ -516,6 +533,10 @@ static void on_confirm(struct pb_core *c, struct pb_link *link, const struct pb_
 {
     if (is_refused(c, link, link->node))
         return;
+    if (!link->node->group->aconf) {
+        pb_link_gap(c, link, PBAY_UNKNOWN_NAME, "its agent is not configured any more");
+        return;
+    }
     if (f->attach != link->node->attach) {
         say_welcome(c, link, 0);
         return;
@@ -600,7 +621,7 @@ static void pending_part(struct pb_core *c, struct pb_link *link, const struct p
     if (f->verb == PB_CONFIRM)
         on_confirm(c, link, f);
     else if (f->verb == PB_RESUME)
-        on_resume(c, link, f);
+        add_claims(c, link, f);
 }
 
 /* One part of a message; the link's state may change with each. */

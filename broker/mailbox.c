@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "broker/core_int.h"
+#include "schema/replay.h"
 
 /* ---- slots ---- */
 
@@ -47,7 +48,7 @@ void pb_mail_drop(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot)
 /* A new round asks the sender for them again. */
 void pb_mail_drop_parked(struct pb_core *c, struct pb_stream *s)
 {
-    for (uint64_t q = s->first_parked; s->n_parked; q++) {
+    for (uint64_t q = s->first_parked > s->w.lo ? s->first_parked : s->w.lo; s->n_parked; q++) {
         struct pb_slot *slot = pb_window_at(&s->w, q);
 
         assert(slot);
@@ -56,7 +57,14 @@ void pb_mail_drop_parked(struct pb_core *c, struct pb_stream *s)
     }
 }
 
-/* The sender has finished with everything below base: it has settled or ended there. */
+/* The receiver's refusal has reached the sender's code (SPEC 7.2). */
+static void tell_ended(struct pb_core *c, const struct pb_stream *s, const struct pb_slot *slot, uint64_t seq)
+{
+    if (slot->state == PB_SLOT_ENDING && slot->flags & PB_SLOT_UP && pb_linked(s->to_node, s->to_incarnation))
+        pb_link_send(c, s->to_node->link, &(struct pb_frame){.verb = PB_ENDED, .stream = s->sid, .seq = seq});
+}
+
+/* The sender has finished with everything below base: it has settled or ended there, and its ENDED may have been lost. */
 void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base)
 {
     while (s->w.lo < base) {
@@ -66,6 +74,7 @@ void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base)
             s->w.lo = base;
             break;
         }
+        tell_ended(c, s, slot, s->w.lo);
         pb_mail_drop(c, s, slot);
         pb_window_shift(&s->w);
     }
@@ -74,7 +83,7 @@ void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base)
 
 /* ---- ends (SPEC 7.1, 7.2) ---- */
 
-void pb_mail_say_end(struct pb_core *c, struct pb_stream *s, uint64_t seq)
+static void say_end(struct pb_core *c, const struct pb_stream *s, uint64_t seq)
 {
     const struct pb_slot *slot = pb_window_at(&s->w, seq);
     const struct pb_ending *e = slot->p;
@@ -82,6 +91,18 @@ void pb_mail_say_end(struct pb_core *c, struct pb_stream *s, uint64_t seq)
     if (pb_sender_linked(s))
         pb_link_send(c, s->sender->link, &(struct pb_frame){.verb = PB_END, .stream = s->no, .seq = seq, .code = e->code,
                                                           .cause = e->cause, .text = pbay_str(e->text)});
+}
+
+/* SPEC 7.2: what the node's last link may have lost is said again, once for each link and whatever the stream's state: a
+ * receiver that is to release a stream waits for it too. */
+void pb_mail_say_ends(struct pb_core *c, struct pb_node *node)
+{
+    for (const struct pb_stream *s = node->from; s; s = s->by_no.next) {
+        for (uint64_t q = s->w.lo; s->n_ending && q < pb_window_end(&s->w); q++) {
+            if (pb_window_at(&s->w, q)->state == PB_SLOT_ENDING)
+                say_end(c, s, q);
+        }
+    }
 }
 
 static void note_end(struct pb_core *c, struct pb_stream *s, uint64_t seq, const struct pb_ending *e)
@@ -113,7 +134,7 @@ void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum 
     slot->state = PB_SLOT_ENDING;
     s->n_ending++;
     note_end(c, s, seq, e);
-    pb_mail_say_end(c, s, seq);
+    say_end(c, s, seq);
 }
 
 /* SPEC 7.1: of an envelope that a receiver may have been given, the outcome is not known. */
@@ -133,8 +154,8 @@ void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame 
 
     if (!s || s->to_node != node || !pb_linked(node, s->to_incarnation))
         return;
-    if (f->seq >= s->next) {
-        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given");
+    if (f->seq >= s->next || f->code == PBAY_OK) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given, or without a code");
         return;
     }
     pb_window_extend(&s->w, f->seq); /* given before our crash */
@@ -157,8 +178,7 @@ void pb_mail_ended(struct pb_core *c, struct pb_node *node, const struct pb_fram
     slot = s ? pb_window_at(&s->w, f->seq) : NULL;
     if (!slot || slot->state != PB_SLOT_ENDING)
         return;
-    if (slot->flags & PB_SLOT_UP && pb_linked(s->to_node, s->to_incarnation))
-        pb_link_send(c, s->to_node->link, &(struct pb_frame){.verb = PB_ENDED, .stream = s->sid, .seq = f->seq});
+    tell_ended(c, s, slot, f->seq);
     pb_mail_drop(c, s, slot);
     slot->state = PB_SLOT_ENDED;
     pb_mail_trim(s);
@@ -194,15 +214,15 @@ static void settle_range(struct pb_core *c, struct pb_stream *s, uint64_t lo, ui
 bool pb_mail_beyond(const struct pb_stream *s, const struct pb_frame *f)
 {
     struct pb_rd r = pb_span_reader(f->settled), held = pb_span_reader(f->held);
-    uint64_t lo, hi = 0;
+    uint64_t lo, hi;
 
-    while (pb_span_range(&r, &lo, &hi))
-        ;
-    if (hi >= s->next || f->wm >= s->next)
+    if (f->wm >= s->next)
         return true;
-    while (pb_span_range(&held, &lo, &hi))
-        ;
-    return hi >= s->next;
+    while (pb_span_range(&r, &lo, &hi) || pb_span_range(&held, &lo, &hi)) {
+        if (hi >= s->next)
+            return true;
+    }
+    return false;
 }
 
 /* Merge a watermark and ranges, from SETTLE, ANSWER or RELEASED. */
@@ -217,14 +237,20 @@ void pb_mail_settled(struct pb_core *c, struct pb_stream *s, const struct pb_fra
     while (pb_span_range(&r, &lo, &hi))
         settle_range(c, s, lo, hi);
     pb_mail_trim(s);
-    if (!s->due) {
-        s->due = true;
-        s->next_due = c->due;
-        c->due = s;
-    }
+    pb_mail_settle_due(c, s);
 }
 
-/* What the sender may forget: the receiver's watermark and what is settled above it. */
+/* At the end of the turn its sender is told what is settled, and credit is looked at. */
+void pb_mail_settle_due(struct pb_core *c, struct pb_stream *s)
+{
+    if (s->due)
+        return;
+    s->due = true;
+    s->next_due = c->due;
+    c->due = s;
+}
+
+/* What the sender may forget: the receiver's watermark and what is settled above it; nothing if it knows. */
 void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s)
 {
     struct pb_frame f = {.verb = PB_SETTLE, .stream = s->no, .wm = s->watermark};
@@ -242,8 +268,10 @@ void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s)
         f.settled.n++;
     }
     f.settled.raw = (struct pbay_str){(const char *)list.p, list.n};
-    if (pb_sender_linked(s))
+    if (s->told && (f.wm > s->said || f.settled.n)) {
         pb_link_send(c, s->sender->link, &f);
+        s->said = f.wm;
+    }
     pb_buf_fini(&list);
 }
 
@@ -451,7 +479,7 @@ static void park(struct pb_core *c, struct pb_stream *s, const struct pb_frame *
 
     parked->n = f->raw.n;
     memcpy(parked->part, f->raw.p, f->raw.n);
-    if (f->meta.n && pb_meta_read(f->meta, &m) && m.ttl_ms)
+    if (pb_meta_read(f->meta, &m) && m.ttl_ms)
         parked->deadline = c->now + m.ttl_ms;
     slot->p = parked;
     slot->state = PB_SLOT_PARKED;
@@ -473,13 +501,9 @@ static void mark_holes(struct pb_stream *s, uint64_t from, uint64_t to)
 static bool is_never(const struct pb_stream *s, const struct pb_frame *f)
 {
     enum pbay_replay class = s->target && s->target->cconf ? s->target->cconf->replay : PBAY_REPLAY_SAFE;
-    struct pb_meta m = {0};
+    struct pb_meta m;
 
-    if (f->meta.n)
-        pb_meta_read(f->meta, &m);
-    if (m.replay > class)
-        class = m.replay;
-    return class == PBAY_REPLAY_NEVER || (class == PBAY_REPLAY_KEYED && m.id.n == 0);
+    return pb_meta_read(f->meta, &m) && pb_never_again(class, m.replay, m.id.n > 0);
 }
 
 /* Admitted or refused whole: the reason why the link must end, or NULL. */
@@ -489,9 +513,9 @@ static const char *check_pub(const struct pb_stream *s, const struct pb_frame *f
 
     if (f->prev != s->sprev && !PB_MUT(NO_PREV))
         return "PUB's prev differs";
-    if (f->seq <= f->prev || f->seq <= s->admitted || f->proto >= s->n_protocols)
+    if (f->seq <= f->prev || f->seq <= s->admitted || f->seq > PB_MAX_SEQ || f->proto >= s->n_protocols)
         return "PUB with a bad field";
-    if (f->meta.n && !pb_meta_read(f->meta, &m))
+    if (!pb_meta_read(f->meta, &m))
         return "PUB with bad metadata";
     return NULL;
 }
@@ -500,7 +524,7 @@ static void admit(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, st
 {
     slot->size = (uint32_t)f->raw.n;
     slot->flags = (slot->flags & PB_SLOT_EVER) | (is_never(s, f) ? PB_SLOT_NEVER : 0);
-    pb_flow_hold(c, s, f->raw.n);
+    pb_flow_hold(s, f->raw.n);
     s->sender->in++;
     if (f->payload.n > c->conf->max_envelope) {
         pb_flow_free(c, s, f->raw.n);
@@ -554,7 +578,7 @@ void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame 
         s->next = f.seq + 1;
     slot = pb_window_at(&s->w, f.seq);
     if (!slot || slot->state != PB_SLOT_NONE) { /* settled or ended meanwhile: its bytes are nobody's */
-        pb_flow_hold(c, s, f.raw.n);
+        pb_flow_hold(s, f.raw.n);
         pb_flow_free(c, s, f.raw.n);
         c->run.broken = true;
         return;

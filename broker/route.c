@@ -74,10 +74,8 @@ static struct pb_group *by_handle(struct pb_core *c, const struct pb_stream *s, 
     return g;
 }
 
-static struct pb_group *by_default(struct pb_core *c, const struct pb_stream *s, const struct pbay_agent_conf *a,
-                                   const struct pb_protocol *p)
+static struct pb_group *by_default(struct pb_core *c, const struct pbay_agent_conf *a, const struct pb_protocol *p)
 {
-    (void)s;
     for (size_t i = 0; i < a->n_default_routing; i++) {
         if (pbay_pubid_eq(&a->default_routing[i].protocol, &p->id))
             return conn_group(c, a, a->default_routing[i].connection);
@@ -89,12 +87,12 @@ static struct pb_group *by_default(struct pb_core *c, const struct pb_stream *s,
 static struct pb_group *by_protocol(struct pb_core *c, const struct pb_stream *s, const struct pbay_agent_conf *a,
                                     enum pbay_err *code, const char **text)
 {
-    struct pb_group *g = by_default(c, s, a, &s->protocols[0]);
+    struct pb_group *g = by_default(c, a, &s->protocols[0]);
 
     *code = PBAY_NO_ROUTE;
     *text = "no rule of routing matches and there is no default connection";
     for (uint32_t i = 1; g && i < s->n_protocols; i++) {
-        if (by_default(c, s, a, &s->protocols[i]) != g) {
+        if (by_default(c, a, &s->protocols[i]) != g) {
             *text = "the protocols of this stream are routed differently: one stream for each";
             return NULL;
         }

@@ -138,9 +138,11 @@ static bool all_attached(const struct pb_core *c)
     return true;
 }
 
+/* SPEC 3.7: it may end early, but not before the leases that our predecessor gave have run out: a receiver that has not noticed
+ * yet may go on with what it holds until then. */
 static bool in_grace(const struct pb_core *c)
 {
-    return c->now < c->started + c->conf->grace_ms && !all_attached(c);
+    return c->now <= c->started + c->conf->timeout_ms || (c->now < c->started + c->conf->grace_ms && !all_attached(c));
 }
 
 /* The instance with the fewest streams; the first of equals. */
@@ -492,14 +494,21 @@ static struct pb_stream *new_stream(struct pb_core *c, struct pb_node *node, con
     return s;
 }
 
+/* What a stream was routed by stays what it is. */
+static bool is_same_key(const struct pb_stream *s, const struct pb_frame *f)
+{
+    return pbay_str_eq(s->to, f->to) && pbay_str_eq(s->from, f->sender) && pbay_str_eq(s->connection, f->connection) &&
+           pbay_str_eq(s->instance, f->conn_instance) && pbay_str_eq(s->origin, f->origin);
+}
+
 static const char *check_open(const struct pb_stream *s, const struct pb_node *node, const struct pb_frame *f)
 {
-    if (f->stream == 0 || f->base == 0 || f->base >= f->next || f->next - f->base > PB_MAX_WINDOW)
+    if (f->stream == 0 || f->base == 0 || f->base >= f->next || f->next > PB_MAX_SEQ || f->next - f->base > PB_MAX_WINDOW)
         return "OPEN with a bad base or next";
     if (f->to.n == 0 || f->sender.n == 0)
         return "OPEN without to or sender";
-    if (s && f->next < s->next)
-        return "OPEN with a lower next than before";
+    if (s && (f->next < s->next || !is_same_key(s, f)))
+        return "OPEN with a lower next or another key than before";
     if (!s && HASH_CNT(by_no, node->from) >= PB_MAX_STREAMS)
         return "more streams than a node may have";
     return NULL;
@@ -521,6 +530,7 @@ void pb_stream_open(struct pb_core *c, struct pb_node *node, const struct pb_fra
     if (!known)
         s = new_stream(c, node, f);
     s->next = f->next;
+    s->said = f->base - 1;
     pb_mail_raise_base(c, s, f->base);
     if (!take_strings(s, f)) {
         if (!known)
@@ -554,7 +564,7 @@ static void take_held(struct pb_core *c, struct pb_stream *s, const struct pb_fr
         if (!(slot = pb_window_at(&s->w, q)))
             continue;
         if (more && q >= lo && slot->state == PB_SLOT_NONE) {
-            pb_flow_hold(c, s, slot->size = 0);
+            pb_flow_hold(s, slot->size = 0);
             slot->state = PB_SLOT_GIVEN;
             slot->flags |= PB_SLOT_EVER;
             s->n_given++;
@@ -595,11 +605,7 @@ void pb_stream_opened(struct pb_core *c, struct pb_stream *s)
     f.credit_b = s->credit_b;
     f.replay = s->target->cconf ? s->target->cconf->replay : PBAY_REPLAY_SAFE;
     pb_link_send(c, s->sender->link, &f);
-    pb_mail_say_settled(c, s);
-    for (uint64_t q = s->w.lo; q < pb_window_end(&s->w); q++) {
-        if (pb_window_at(&s->w, q)->state == PB_SLOT_ENDING)
-            pb_mail_say_end(c, s, q);
-    }
+    pb_mail_settle_due(c, s);
 }
 
 void pb_stream_answer(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)

@@ -10,29 +10,46 @@
 
 #include "node/link.h"
 
-#define MAX_URL 512
+#define MAX_URL    512
+#define FIRST_ROOM 16384
 
 struct transfer {
     CURL *easy;
     struct http_reply reply;
+    size_t room; /* of reply.body */
     bool too_big;
     char error[CURL_ERROR_SIZE];
 };
 
+/* Room for n more bytes and a NUL; false = there is none. */
+static bool grow(struct transfer *t, size_t n)
+{
+    size_t need = t->reply.n + n + 1, room = t->room ? t->room : FIRST_ROOM;
+    char *grown;
+
+    while (room < need)
+        room *= 2;
+    if (room == t->room)
+        return true;
+    grown = realloc(t->reply.body, room);
+    if (!grown)
+        return false;
+    t->reply.body = grown;
+    t->room = room;
+    return true;
+}
+
 static size_t on_body(char *p, size_t size, size_t n, void *arg)
 {
     struct transfer *t = arg;
-    char *grown;
 
     n *= size;
     t->too_big = n > HTTP_MAX_REPLY - t->reply.n;
-    grown = t->too_big ? NULL : realloc(t->reply.body, t->reply.n + n + 1);
-    if (!grown)
+    if (t->too_big || !grow(t, n))
         return 0;
-    memcpy(grown + t->reply.n, p, n);
-    t->reply.body = grown;
+    memcpy(t->reply.body + t->reply.n, p, n);
     t->reply.n += n;
-    grown[t->reply.n] = 0;
+    t->reply.body[t->reply.n] = 0;
     return n;
 }
 
@@ -85,6 +102,7 @@ static enum pbay_err result(struct transfer *t, CURLcode code, struct http_reply
     else
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &reply->status);
     t->too_big = false;
+    t->room = 0;
     t->error[0] = 0;
     return err;
 }
@@ -197,6 +215,7 @@ void http_call_cancel(struct http_call *c)
     c->fd = -1;
     c->timer = INT64_MAX;
     http_reply_fini(&c->t.reply);
+    c->t.room = 0;
     c->t.too_big = false;
 }
 

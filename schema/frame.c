@@ -127,7 +127,7 @@ static bool check_ranges(struct pb_rd *r, uint32_t n)
     uint64_t last = 0, lo, hi;
 
     for (uint32_t i = 0; i < n; i++) {
-        if (!pb_span_range(r, &lo, &hi) || lo == 0 || lo > hi || (i && lo <= last + 1))
+        if (!pb_span_range(r, &lo, &hi) || lo == 0 || lo > hi || (i && lo - 1 <= last))
             return false;
         last = hi;
     }

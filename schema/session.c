@@ -121,15 +121,16 @@ void pb_session_close_link(struct pb_session *s, enum pbay_err why, struct pbay_
 
 static void send_claims(struct pb_session *s)
 {
-    for (uint32_t skip = PB_MAX_CLAIMS; skip < s->n_receivers; skip += PB_MAX_CLAIMS) {
-        struct pb_buf list = {0};
-        struct pb_frame f = {.verb = PB_RESUME};
+    struct pb_buf list = {0};
+    struct pb_frame f = {.verb = PB_RESUME};
 
-        f.claims.n = pb_recv_claims(s, skip, &list);
+    for (uint32_t skip = PB_MAX_CLAIMS; (f.claims.n = pb_recv_claims(s, skip, &list)); skip += PB_MAX_CLAIMS) {
         f.claims.raw = (struct pbay_str){(const char *)list.p, list.n};
         pb_ctl(s, &f);
-        pb_buf_fini(&list);
+        list.n = 0;
     }
+    pb_buf_fini(&list);
+    pb_recv_claimed(s);
 }
 
 static void take_routed(struct pb_session *s, const struct pb_span *routed)

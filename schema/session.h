@@ -80,6 +80,7 @@ struct pb_receiver {
     uint32_t round;
     uint64_t prev, hi, base, next;
     bool dirty, releasing, blocked;
+    bool serving; /* opened on our last link and not released: what we claim */
     struct pb_receiver *next_dirty;
     struct pb_names *names;
     uint32_t held;      /* given to us and neither settled nor ended */
@@ -190,6 +191,7 @@ void pb_send_settle(struct pb_session *s, const struct pb_frame *f);
 void pb_send_end(struct pb_session *s, const struct pb_frame *f);
 void pb_recv_fini(struct pb_session *s);
 void pb_recv_down(struct pb_session *s);
+void pb_recv_claimed(struct pb_session *s);
 uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list);
 void pb_recv_pack(struct pb_session *s, struct pb_buf *b);
 void pb_recv_open(struct pb_session *s, const struct pb_frame *f);

@@ -206,7 +206,8 @@ void pb_recv_down(struct pb_session *s)
     }
 }
 
-/* SPEC 3.2: the streams we have a state for, so that they come back to us after a broker's crash. */
+/* SPEC 3.2: the streams that we served last, so that they come back to us after a broker's crash. Others that we only remember
+ * may be served by another process now. */
 uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list)
 {
     struct pb_receiver *rs, *tmp;
@@ -215,6 +216,8 @@ uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list
     HASH_ITER(by_key, s->receivers, rs, tmp) {
         uint32_t no;
 
+        if (!rs->serving)
+            continue;
         if (skip) {
             skip--;
             continue;
@@ -225,6 +228,15 @@ uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list
         pb_put_claim(list, rs->key, no);
     }
     return n;
+}
+
+/* They have all been said: from now on we serve what is opened to us. */
+void pb_recv_claimed(struct pb_session *s)
+{
+    struct pb_receiver *rs, *tmp;
+
+    HASH_ITER(by_key, s->receivers, rs, tmp)
+        rs->serving = false;
 }
 
 /* ---- the broker opens ---- */
@@ -341,11 +353,24 @@ static void say_all_refused(struct pb_session *s, struct pb_receiver *rs)
     }
 }
 
+/* SPEC 6.7: when nothing is held, the stream may go. */
+static void say_released(struct pb_session *s, struct pb_receiver *rs)
+{
+    if (!rs->releasing || rs->held)
+        return;
+    put_settled(&s->ctl, rs, PB_RELEASED);
+    rs->serving = false;
+}
+
 /* SPEC 6.3 */
 void pb_recv_open(struct pb_session *s, const struct pb_frame *f)
 {
     struct pb_receiver *rs = find_receiver(s, f);
 
+    if (f->stream == 0 || f->base == 0 || f->base > f->next) {
+        pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("OPEN with a bad stream or base"));
+        return;
+    }
     if (!rs)
         rs = new_receiver(s, f);
     if (PB_MUT(FORGET_HELD)) {
@@ -359,6 +384,7 @@ void pb_recv_open(struct pb_session *s, const struct pb_frame *f)
     rs->round = f->round;
     rs->prev = 0;
     rs->releasing = false;
+    rs->serving = true;
     raise_base(s, rs, f->base);
     rs->hi = watermark(rs);
     advance(rs);
@@ -463,15 +489,14 @@ void pb_recv_pub(struct pb_session *s, const struct pb_frame *f)
         owe_settle(s, rs);
         return;
     }
-    if (f->seq > rs->hi)
-        rs->hi = f->seq;
-    if (is_held(slot))
-        return; /* never shown again */
     if (!pb_window_extend(&rs->w, f->seq)) {
         pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("PUB beyond the window"));
         return;
     }
-    take(s, rs, f, &m);
+    if (f->seq > rs->hi)
+        rs->hi = f->seq;
+    if (!is_held(slot)) /* never shown again */
+        take(s, rs, f, &m);
 }
 
 void pb_recv_release(struct pb_session *s, const struct pb_frame *f)
@@ -486,8 +511,7 @@ void pb_recv_release(struct pb_session *s, const struct pb_frame *f)
     forget_unstarted(s, rs);
     rs->releasing = true;
     say_all_refused(s, rs);
-    if (rs->held == 0)
-        put_settled(&s->ctl, rs, PB_RELEASED);
+    say_released(s, rs);
 }
 
 void pb_recv_close(struct pb_session *s, const struct pb_frame *f)
@@ -513,8 +537,7 @@ void pb_recv_ended(struct pb_session *s, const struct pb_frame *f)
     rs->above++;
     advance(rs);
     owe_settle(s, rs);
-    if (rs->releasing && rs->held == 0)
-        put_settled(&s->ctl, rs, PB_RELEASED);
+    say_released(s, rs);
 }
 
 /* ---- the application's side ---- */
@@ -579,8 +602,7 @@ void pb_session_finish(struct pb_session *s, struct pb_held *h, enum pbay_err er
     rs->above++;
     advance(rs);
     owe_settle(s, rs);
-    if (rs->releasing && rs->held == 0)
-        put_settled(&s->ctl, rs, PB_RELEASED);
+    say_released(s, rs);
 }
 
 void pb_session_give_back(struct pb_session *s, struct pb_held *h)

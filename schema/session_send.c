@@ -6,6 +6,7 @@
 
 #include "schema/mutation.h"
 #include "schema/pbay_pubid.h"
+#include "schema/replay.h"
 #include "schema/session.h"
 
 enum { SLOT_RETAINED = 1, SLOT_ENDED = 2 };
@@ -374,13 +375,6 @@ static struct pb_sender *sender_of(struct pb_session *s, uint32_t no)
     return st;
 }
 
-static bool is_never(const struct pb_sender *st, const struct pb_retained *e)
-{
-    enum pbay_replay class = e->replay > st->replay ? e->replay : st->replay;
-
-    return class == PBAY_REPLAY_NEVER || (class == PBAY_REPLAY_KEYED && !e->has_id);
-}
-
 /* SPEC 8.3: what may not be repeated and was sent to another process ends here, whoever lost its memory. */
 static void end_stamped(struct pb_session *s, struct pb_sender *st)
 {
@@ -400,6 +394,10 @@ void pb_send_opened(struct pb_session *s, const struct pb_frame *f)
 
     if (!st)
         return;
+    if (f->expect == 0 || f->expect > pb_window_end(&st->w)) {
+        pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("OPENED expects what was never put"));
+        return;
+    }
     st->state = PB_OPEN_STREAM;
     st->round = f->round;
     st->credit_n = f->credit_n;
@@ -519,7 +517,7 @@ static void publish(struct pb_sender *st, uint64_t seq, struct pb_slot *slot, in
 {
     struct pb_retained *e = slot->p;
 
-    if (!(slot->flags & SLOT_SENT) && is_never(st, e)) {
+    if (!(slot->flags & SLOT_SENT) && pb_never_again(st->replay, e->replay, e->has_id)) {
         memcpy(e->stamped, st->receiver, PBAY_ID_SIZE);
         e->is_stamped = true;
     }

@@ -121,7 +121,7 @@ async def run(args, root):
     rng = random.Random(args.seed)
     port, front = free_port(), free_port()
     endpoint = f"tcp://127.0.0.1:{port}" if args.tcp or args.proxy else f"ipc://{root}/run/broker.ipc"
-    env = dict(os.environ, PATCHBAY_TEST_BIN=f"{args.build}/tests",
+    env = dict(os.environ, PATCHBAY_TEST_LOOP=f"{args.build}/tests/loop",
                PATCHBAY_PACKAGE_PATH=os.path.join(os.path.dirname(os.path.abspath(__file__)), "packages"))
     proxy = None
     write_config(root, args.build, endpoint, args.count)

@@ -93,7 +93,7 @@ class Demo:
         os.chmod(os.path.join(folder, "run.sh"), 0o755)
         with open(os.path.join(folder, "connection.yaml"), "w") as f:
             f.write("name: %s\nauthor: test\nversion: 0.1.0\ntype: connection\nclass_name: Test\n"
-                    "config: {}\nexcluded_protocols: []\nrestricted_to_protocols: []\nis_abstract: false\n"
+                    "protocols: []\nconnections: []\nconfig: {}\nexcluded_protocols: []\nrestricted_to_protocols: []\nis_abstract: false\n"
                     "patchbay:\n  executable: run.sh\n" % name)
         self.edit("connections:\n", "connections:\n- test/%s:0.1.0\n" % name)
 

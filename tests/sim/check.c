@@ -90,24 +90,27 @@ void chk_outcome(uint32_t uid, int code)
         violation("I7 an innocent envelope ended POISON: #%u", uid);
 }
 
-void chk_shown(uint32_t uid, int process, int agent, int conn, bool zombie)
+void chk_shown(uint32_t uid, int process, int agent, int conn, unsigned about)
 {
+    bool returned = about & CHK_RETURNED, fenced = about & CHK_FENCED;
     struct uid *u = at(uid);
     uint32_t *first = &k.first[u->put.flow];
 
     total_shown++;
-    if (u->shown_to[process / 8] & 1U << process % 8 && !zombie)
+    if (u->shown_to[process / 8] & 1U << process % 8 && !returned)
         violation("I2 shown twice to one process: #%u", uid);
     u->shown_to[process / 8] |= (uint8_t)(1U << process % 8);
+    if (about & CHK_DEAD && !fenced)
+        violation("I3 shown by a process that the broker has declared dead: #%u", uid);
     if (agent != u->put.agent || (conn >= 0) == (u->put.conn >= 0))
         violation("I5 shown to another agent's process: #%u", uid);
-    if (u->shown && u->put.never && !zombie)
+    if (u->shown && u->put.never && !returned)
         violation("I7 may not be repeated and was shown twice: #%u", uid);
     if (u->ended && !u->shown && u->code != OUTCOME_OK && u->code != UNKNOWN && u->code != POISON)
         violation("I7 shown after its end %d: #%u", u->code, uid);
     if (u->shown)
         total_again++;
-    else if (u->order < *first && !zombie)
+    else if (u->order < *first && !returned && !fenced)
         violation("I3 #%u is number %u of its flow and was first shown after number %u", uid, u->order, *first);
     else if (u->order > *first)
         *first = u->order;

@@ -1,3 +1,4 @@
+/* The faults. Each says whether it could do anything; only then it is counted, by the states that the broker's streams were in. */
 #include <string.h>
 
 #include "world.h"
@@ -18,145 +19,255 @@ static void mark(void *seen, const struct pb_stream_view *v)
     ((bool *)seen)[state_index(v->state)] = true;
 }
 
-static void count(struct world *w, enum fault f)
+static struct sock *socket_of(struct world *w, const struct proc *p)
 {
-    bool seen[4] = {false};
-
-    if (w->core)
-        pb_core_each_stream(w->core, mark, seen);
-    for (int i = 0; i < 4; i++)
-        fault_hits[f][i] += seen[i];
+    return p && p->socket >= 0 ? &w->socks[p->socket] : NULL;
 }
 
-static void cut(struct world *w, struct proc *p)
-{
-    struct sock *k = &w->socks[p->socket];
+/* ---- the link ---- */
 
-    if (rnd(w, 2)) {
-        k->cut = true;
-        return;
-    }
-    /* the node sees the loss; what it had sent arrives late, on a socket that is gone */
-    for (size_t i = 0; i < w->n_heap; i++) {
-        if (w->heap[i].kind == K_UP && w->heap[i].a == p->socket)
-            w->heap[i].kind = K_UP;
-    }
-    k->last_up += rnd(w, 250);
+/* Nothing arrives any more in either direction; the node may be told, or find out by silence. */
+static bool cut(struct world *w, struct proc *p)
+{
+    struct sock *k = socket_of(w, p);
+
+    if (!k)
+        return false;
+    k->cut_up = k->cut_down = true;
+    return true;
+}
+
+static bool cut_up(struct world *w, struct proc *p)
+{
+    struct sock *k = socket_of(w, p);
+
+    if (!k)
+        return false;
+    k->cut_up = true;
+    return true;
+}
+
+static bool cut_down(struct world *w, struct proc *p)
+{
+    struct sock *k = socket_of(w, p);
+
+    if (!k)
+        return false;
+    k->cut_down = true;
+    return true;
+}
+
+/* The node sees the loss; what it had sent arrives late, after the frames of its next socket. */
+static bool late(struct world *w, struct proc *p)
+{
+    if (!socket_of(w, p))
+        return false;
+    make_late(w, p->socket);
     close_socket(w, p);
+    return true;
 }
 
-static void cut_broker(struct world *w, struct proc *p)
+static bool cut_node(struct world *w, struct proc *p)
 {
-    struct pb_event ev = {.kind = PB_EV_GONE, .rid = {(const char *)&p->socket, sizeof p->socket}};
+    if (!socket_of(w, p))
+        return false;
+    close_socket(w, p);
+    return true;
+}
 
+static bool cut_broker(struct world *w, struct proc *p)
+{
+    struct pb_event ev = {.kind = PB_EV_GONE};
+
+    if (!socket_of(w, p) || !w->core)
+        return false;
+    ev.rid = (struct pbay_str){(const char *)&p->socket, sizeof p->socket};
     broker_event(w, &ev);
+    return true;
 }
 
-static void lose(struct world *w, struct proc *p)
+/* A link that loses does not duplicate as well: in PING's count the two would cancel out, and no transport does both. */
+static bool lose(struct world *w, struct proc *p)
 {
-    struct sock *k = &w->socks[p->socket];
+    struct sock *k = socket_of(w, p);
 
-    if (rnd(w, 2))
-        k->lose_up = 1 + (int)rnd(w, 3);
-    else
-        k->lose_down = 1 + (int)rnd(w, 3);
+    if (!k || k->duplicates)
+        return false;
+    k->loses = true;
+    *(rnd(w, 2) ? &k->lose_up : &k->lose_down) = 1 + (int)rnd(w, 3);
+    return true;
 }
 
-static void restrict_some(struct world *w)
+static bool duplicate(struct world *w, struct proc *p)
+{
+    struct sock *k = socket_of(w, p);
+
+    if (!k || k->loses)
+        return false;
+    k->duplicates = true;
+    k->dup_up = 1;
+    return true;
+}
+
+static bool hello_again(struct world *w, struct proc *p)
+{
+    struct sock *k = socket_of(w, p);
+
+    if (!k || k->hello_n == 0 || k->loses)
+        return false;
+    k->duplicates = true;
+    schedule(w, w->now + rnd(w, 250), K_UP, p->socket, memcpy(pb_alloc(k->hello_n), k->hello, k->hello_n), k->hello_n);
+    return true;
+}
+
+/* ---- processes ---- */
+
+static bool crash_receiver(struct world *w, struct proc *p)
+{
+    if (!p || conn_of(p->node) < 0)
+        return false;
+    die(w, p, "crash", rnd(w, 2));
+    return true;
+}
+
+static bool crash_sender(struct world *w, struct proc *p)
+{
+    if (!p || conn_of(p->node) >= 0)
+        return false;
+    die(w, p, "crash", rnd(w, 2));
+    return true;
+}
+
+static bool drain(struct world *w, struct proc *p)
+{
+    if (!p || p->draining)
+        return false;
+    p->draining = true;
+    p->drain_at = w->now + 800;
+    pb_session_drain(&p->s);
+    return true;
+}
+
+static bool start_double(struct world *w, struct proc *p)
+{
+    if (!p)
+        return false;
+    w->doubled[p->node] = true;
+    return spawn(w, p->node) != NULL;
+}
+
+/* The whole process stands still; what comes meanwhile lies in its socket. Longer than the broker waits before it declares death. */
+static bool stall(struct world *w, struct proc *p)
+{
+    if (!p)
+        return false;
+    p->paused = w->now + rnd(w, rnd(w, 2) ? 300 : 3000);
+    return true;
+}
+
+/* Its application holds what it has started; its link lives. */
+static bool stuck(struct world *w, struct proc *p)
+{
+    if (!p)
+        return false;
+    p->stuck = w->now + 500 + rnd(w, 2500);
+    return true;
+}
+
+/* It says that its own connection is lost, or has failed for good, and connects again. */
+static bool flap(struct world *w, struct proc *p)
+{
+    if (!p || conn_of(p->node) < 0)
+        return false;
+    p->reported = false;
+    p->connect_at = w->now + rnd(w, 300);
+    if (rnd(w, 3))
+        pb_session_report(&p->s, PB_ST_CONNECTING, PBAY_IO, "lost", 100);
+    else
+        pb_session_report(&p->s, PB_ST_FAILED, PBAY_FAILED, "failed", 0);
+    return true;
+}
+
+/* The supervisor gives a connection up for a while. */
+static bool give_up(struct world *w, struct proc *p)
+{
+    if (!p || conn_of(p->node) < 0 || !w->core)
+        return false;
+    supervise(w, p->node, "it was given up");
+    schedule(w, w->now + rnd(w, 400), K_FORGIVE, p->node, NULL, 0);
+    return true;
+}
+
+/* ---- the broker ---- */
+
+static bool crash_broker(struct world *w, struct proc *p)
+{
+    (void)p;
+    if (!w->core)
+        return false;
+    broker_crash(w);
+    schedule(w, w->now + 5 + rnd(w, 200), K_BROKER, 0, NULL, 0);
+    return true;
+}
+
+static bool drain_broker(struct world *w, struct proc *p)
+{
+    struct pb_event ev = {.kind = PB_EV_DRAIN};
+
+    (void)p;
+    if (!w->core || w->broker_drain)
+        return false;
+    w->broker_drain = w->now + 600;
+    broker_event(w, &ev);
+    schedule(w, w->now + 10, K_BYE, 0, NULL, 0);
+    return true;
+}
+
+static bool restrict_some(struct world *w, struct proc *p)
 {
     bool *rule = &w->forbid[rnd(w, 3)][rnd(w, CHK_PROTOCOLS)];
 
+    (void)p;
+    if (!w->core)
+        return false;
     *rule = !*rule;
     configure(w);
+    return true;
 }
 
-static void crash(struct world *w, struct proc *p, bool sender)
+static bool change_route(struct world *w, struct proc *p)
 {
-    if ((conn_of(p->node) < 0) == sender)
-        die(w, p, "crash", rnd(w, 2));
+    (void)p;
+    if (!w->core)
+        return false;
+    w->route ^= 1;
+    configure(w);
+    return true;
 }
 
-static void apply(struct world *w, enum fault f, struct proc *p)
-{
-    bool linked = p && p->socket >= 0;
-
-    switch (f) {
-    case F_CUT:
-        if (linked)
-            cut(w, p);
-        break;
-    case F_CUT_NODE:
-        if (linked)
-            close_socket(w, p);
-        break;
-    case F_CUT_BROKER:
-        if (linked && w->core)
-            cut_broker(w, p);
-        break;
-    case F_SILENT:
-        if (linked)
-            lose(w, p);
-        break;
-    case F_DUPLICATE:
-        if (linked)
-            w->socks[p->socket].dup_up = 1;
-        break;
-    case F_CRASH_RECEIVER:
-    case F_CRASH_SENDER:
-        if (p)
-            crash(w, p, f == F_CRASH_SENDER);
-        break;
-    case F_CRASH_BROKER:
-        if (w->core) {
-            broker_crash(w);
-            schedule(w, w->now + 5 + rnd(w, 200), K_BROKER, 0, NULL, 0);
-        }
-        break;
-    case F_DRAIN:
-        if (p && !p->draining) {
-            p->draining = true;
-            p->drain_at = w->now + 800;
-            pb_session_drain(&p->s);
-        }
-        break;
-    case F_DOUBLE:
-        if (p) {
-            w->doubled[p->node] = true;
-            spawn(w, p->node);
-        }
-        break;
-    case F_RESTRICT:
-        if (w->core)
-            restrict_some(w);
-        break;
-    case F_ROUTE:
-        w->route ^= 1;
-        if (w->core)
-            configure(w);
-        break;
-    case F_STALL:
-        if (p)
-            p->paused = w->now + rnd(w, rnd(w, 2) ? 300 : 1500);
-        break;
-    case N_FAULTS:
-        break;
-    }
-}
+static const struct {
+    const char *name;
+    bool (*apply)(struct world *, struct proc *); /* false = it could not, this time */
+} faults[N_FAULTS] = {
+#define ROW(name, function) {#name, function},
+    FAULTS(ROW)
+#undef ROW
+};
 
 void fault(struct world *w)
 {
-    static const char *const names[] = {
-#define NAME(name) #name,
-        FAULTS(NAME)
-#undef NAME
-    };
     enum fault f = (enum fault)rnd(w, N_FAULTS);
     int node = (int)rnd(w, N_NODES);
     struct proc *p = w->current[node] >= 0 ? w->procs[w->current[node]] : NULL;
+    bool seen[4] = {false};
 
-    if (!(w->fault_mask & 1 << f))
+    while (!(w->fault_mask & 1 << f))
+        f = (enum fault)((f + 1) % N_FAULTS);
+    if (w->core)
+        pb_core_each_stream(w->core, mark, seen);
+    note(w, "FAULT %s node %d", faults[f].name, node);
+    if (!faults[f].apply(w, p))
         return;
-    note(w, "FAULT %s node %d", names[f], node);
-    count(w, f);
-    apply(w, f, p);
+    for (int i = 0; i < 4; i++)
+        fault_hits[f][i] += seen[i];
 }

@@ -17,7 +17,7 @@ static const char *const mutations[] = {"NONE",
 #undef NAME
 };
 static const char *const faults[] = {
-#define NAME(name) #name,
+#define NAME(name, function) #name,
     FAULTS(NAME)
 #undef NAME
 };

@@ -26,6 +26,57 @@ int conn_of(int node)
     return nodes[node].conn;
 }
 
+/* ---- what the broker says of processes ---- */
+
+static int node_of(const struct pb_note *n)
+{
+    for (int i = 0; i < N_NODES; i++) {
+        if (pbay_str_eq(n->agent, pbay_str(nodes[i].agent)) && pbay_str_eq(n->instance, pbay_str(nodes[i].instance)) &&
+            pbay_str_eq(n->name, pbay_str(nodes[i].conn < 0 ? "" : nodes[i].name)))
+            return i;
+    }
+    return -1;
+}
+
+static void attached(struct world *w, int node, struct proc *p)
+{
+    int former = w->attached[node];
+
+    if (former >= 0 && former != p->id)
+        w->procs[former]->fenced = true;
+    p->dead = false;
+    w->attached[node] = p->id;
+}
+
+/* from: the process whose message the broker has just taken */
+void learn(struct world *w, const struct pb_note *n, const struct proc *from)
+{
+    int node = node_of(n);
+
+    if (n->kind == PB_NOTE_ATTACHED)
+        attached(w, node, w->procs[from->id]);
+    else if (n->kind == PB_NOTE_DEAD && w->attached[node] >= 0)
+        w->procs[w->attached[node]]->dead = true;
+}
+
+void forget_broker(struct world *w)
+{
+    for (int i = 0; i < N_NODES; i++)
+        w->attached[i] = -1;
+    for (int i = 0; i < w->n_procs; i++) {
+        w->procs[i]->dead = false;
+        w->procs[i]->returned |= w->procs[i]->alive && w->procs[i]->fenced;
+    }
+}
+
+void supervise(struct world *w, int node, const char *text)
+{
+    struct pb_event ev = {.kind = PB_EV_FAILED, .agent = pbay_str(nodes[node].agent), .name = pbay_str(nodes[node].name),
+                          .text = pbay_str(text)};
+
+    broker_event(w, &ev);
+}
+
 struct proc *spawn(struct world *w, int node)
 {
     struct proc *p;
@@ -49,8 +100,6 @@ struct proc *spawn(struct world *w, int node)
     for (int i = 0; i < 4; i++)
         p->flow[i] = -1;
     w->procs[w->n_procs++] = p;
-    if (w->current[node] >= 0)
-        w->procs[w->current[node]]->replaced = true;
     w->current[node] = p->id;
     note(w, "p%d starts as %s.%s", p->id, nodes[node].name, nodes[node].instance);
     schedule(w, w->now, K_WAKE, p->id, NULL, 0);
@@ -81,8 +130,10 @@ static int survivor(const struct world *w, int node)
 void die(struct world *w, struct proc *p, const char *why, bool last_words)
 {
     note(w, "p%d ends: %s", p->id, why);
-    if (p->socket >= 0 && !last_words)
-        w->socks[p->socket].cut = true;
+    if (p->socket >= 0 && last_words)
+        make_late(w, p->socket);
+    else if (p->socket >= 0)
+        w->socks[p->socket].cut_up = true;
     close_socket(w, p);
     p->alive = false;
     if (w->current[p->node] != p->id)
@@ -188,10 +239,11 @@ static void take_outcomes(struct world *w, struct proc *p)
 
 /* ---- the receiving application ---- */
 
-/* A process that was replaced by another of the same name while it lived on, even if it is the survivor. */
-static bool is_residue(const struct world *w, int process)
+static unsigned about(const struct world *w, const struct proc *receiver, uint32_t uid)
 {
-    return w->procs[process]->replaced || w->current[w->procs[process]->node] != process;
+    const struct proc *sender = w->procs[w->put_by[uid]];
+
+    return (receiver->fenced ? CHK_FENCED : 0U) | (receiver->dead ? CHK_DEAD : 0U) | (sender->returned ? CHK_RETURNED : 0U);
 }
 
 static void show(struct world *w, struct proc *p, struct pb_held *h, struct work *work)
@@ -202,7 +254,7 @@ static void show(struct world *w, struct proc *p, struct pb_held *h, struct work
     memcpy(digits, h->e.message.p + 4, 8);
     uid = (uint32_t)strtoul(digits, NULL, 16);
     note(w, "p%d shown #%u%s", p->id, uid, h->e.redelivered ? " again" : "");
-    chk_shown(uid, p->id, agent_of(p->node), conn_of(p->node), is_residue(w, p->id) || is_residue(w, w->put_by[uid]));
+    chk_shown(uid, p->id, agent_of(p->node), conn_of(p->node), about(w, p, uid));
     *work = (struct work){h, uid, w->now + rnd(w, rnd(w, 4) ? 8 : 120)};
     p->poisoned |= memcmp(h->e.message.p + 13, "poison", 6) == 0;
 }
@@ -226,6 +278,8 @@ static void receive(struct world *w, struct proc *p)
 
 static void finish(struct world *w, struct proc *p)
 {
+    if (w->now < p->stuck)
+        return;
     for (int i = 0; i < MAX_WORK; i++) {
         struct work *work = &p->work[i];
         bool ok = rnd(w, 20) != 0;
@@ -250,7 +304,7 @@ static void open_socket(struct world *w, struct proc *p)
         return;
     }
     p->socket = w->n_socks++;
-    w->socks[p->socket] = (struct sock){.proc = p->id, .open = true, .cut = !w->core};
+    w->socks[p->socket] = (struct sock){.proc = p->id, .open = true, .cut_up = !w->core, .cut_down = !w->core};
     pb_session_up(&p->s, w->now);
 }
 
@@ -263,6 +317,8 @@ static void send_all(struct world *w, struct proc *p)
         trace_message(w, PB_UP, p->node, b.p, b.n);
         k->last_up = (k->last_up > w->now ? k->last_up : w->now) + rnd(w, 3);
         schedule(w, k->last_up, K_UP, p->socket, b.p, b.n);
+        if (k->hello_n == 0 && b.n <= sizeof k->hello)
+            memcpy(k->hello, b.p, k->hello_n = b.n);
         b = (struct pb_buf){0};
     }
     pb_buf_fini(&b);
@@ -274,7 +330,7 @@ static void look_at_socket(struct world *w, struct proc *p)
         send_all(w, p);
         close_socket(w, p);
     }
-    if (p->socket >= 0 && w->socks[p->socket].cut && rnd(w, 8) == 0)
+    if (p->socket >= 0 && w->socks[p->socket].cut_up && rnd(w, 8) == 0)
         close_socket(w, p); /* libzmq tells */
     if (p->s.fatal)
         die(w, p, "FENCED", false);
@@ -329,7 +385,7 @@ void deliver_down(struct world *w, int id, const uint8_t *bytes, size_t n)
         k->lose_down--;
         return;
     }
-    if (k->cut || !k->open || !p->alive)
+    if (k->cut_down || !k->open || !p->alive)
         return;
     if (w->now < p->paused) { /* it lies in the socket until the process goes on */
         uint8_t *copy = pb_alloc(n);

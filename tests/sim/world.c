@@ -131,6 +131,13 @@ const struct pbay_agent_conf *const *world_agents(struct world *w)
     return s->list;
 }
 
+/* What was sent on this socket up to now arrives later than it would have. */
+void make_late(struct world *w, int socket)
+{
+    w->socks[socket].late = 1 + rnd(w, 250);
+    w->socks[socket].late_order = w->order;
+}
+
 void configure(struct world *w)
 {
     struct pb_event ev = {.kind = PB_EV_CONFIG, .agents = world_agents(w), .n_agents = 2};
@@ -178,12 +185,18 @@ static void check_broker(struct world *w)
 
 void broker_event(struct world *w, struct pb_event *ev)
 {
+    const struct proc *from = NULL;
     struct pb_out out;
     struct pb_note n;
+    int id;
 
     if (!w->core) {
         free(ev->msg);
         return;
+    }
+    if (ev->kind == PB_EV_FRAME) {
+        memcpy(&id, ev->rid.p, sizeof id);
+        from = w->procs[w->socks[id].proc];
     }
     ev->now = w->now;
     pb_core_step(w->core, ev);
@@ -191,9 +204,11 @@ void broker_event(struct world *w, struct pb_event *ev)
     free(ev->msg);
     while (pb_core_next(w->core, &out))
         send_down(w, &out);
-    while (pb_core_note(w->core, &n))
+    while (pb_core_note(w->core, &n)) {
+        learn(w, &n, from);
         note(w, "broker: %d %.*s.%.*s %s %s #%llu", n.kind, (int)n.name.n, n.name.p, (int)n.instance.n, n.instance.p,
              pbay_err_name(n.code), n.text, (unsigned long long)n.seq);
+    }
     check_broker(w);
 }
 
@@ -208,7 +223,30 @@ void broker_crash(struct world *w)
     note(w, "BROKER crashes");
     pb_core_destroy(&w->core);
     for (int i = 0; i < w->n_socks; i++)
-        w->socks[i].cut = true;
+        w->socks[i].cut_up = w->socks[i].cut_down = true;
+    w->broker_drain = 0;
+    forget_broker(w);
+}
+
+/* A draining broker says BYE when nothing is under way, or when its time is over, and ends; what it said still arrives. */
+static void broker_bye(struct world *w)
+{
+    struct pb_event bye = {.kind = PB_EV_BYE};
+
+    if (!w->core || !w->broker_drain)
+        return;
+    if (!pb_core_idle(w->core) && w->now < w->broker_drain) {
+        schedule(w, w->now + 10, K_BYE, 0, NULL, 0);
+        return;
+    }
+    broker_event(w, &bye);
+    note(w, "BROKER ends");
+    pb_core_destroy(&w->core);
+    for (int i = 0; i < w->n_socks; i++)
+        w->socks[i].cut_up = true;
+    w->broker_drain = 0;
+    forget_broker(w);
+    schedule(w, w->now + 5 + rnd(w, 200), K_BROKER, 0, NULL, 0);
 }
 
 static void deliver_up(struct world *w, int id, uint8_t *p, size_t n)
@@ -246,7 +284,9 @@ static void handle(struct world *w, struct ev *e)
 
     switch (e->kind) {
     case K_UP:
-        if (w->socks[e->a].cut)
+        if (w->socks[e->a].late && e->order < w->socks[e->a].late_order)
+            schedule(w, w->now + w->socks[e->a].late, K_UP, e->a, e->p, e->n);
+        else if (w->socks[e->a].cut_up)
             free(e->p);
         else
             deliver_up(w, e->a, e->p, e->n);
@@ -274,6 +314,12 @@ static void handle(struct world *w, struct ev *e)
     case K_BROKER:
         if (!w->core)
             broker_start(w);
+        break;
+    case K_BYE:
+        broker_bye(w);
+        break;
+    case K_FORGIVE:
+        supervise(w, e->a, "");
         break;
     }
 }
@@ -320,8 +366,16 @@ static void quiet(struct world *w)
         broker_start(w);
     configure(w);
     for (int i = 0; i < w->n_procs; i++)
-        w->procs[i]->paused = 0;
+        w->procs[i]->stuck = 0;
     w->quiet_traffic = true;
+}
+
+/* Most seeds know some of the faults only: what one fault ends too early another then brings to light. */
+static int choose_faults(struct world *w, int mask)
+{
+    int some = mask & (int)rnd(w, 1 << N_FAULTS);
+
+    return rnd(w, 4) && some ? some : mask;
 }
 
 static void start(struct world *w, uint64_t seed, int n_faults, int fault_mask, bool verbose)
@@ -334,19 +388,20 @@ static void start(struct world *w, uint64_t seed, int n_faults, int fault_mask, 
         rnd(w, 2);
     w->verbose = verbose;
     w->now = 1;
-    w->faults_left = n_faults;
-    w->fault_mask = fault_mask;
+    w->fault_mask = choose_faults(w, fault_mask);
     w->budget = budgets[rnd(w, 3)];
     running = w;
     chk_start(fail);
     broker_start(w);
     for (int n = 0; n < N_NODES; n++) {
-        w->current[n] = -1;
+        w->current[n] = w->attached[n] = -1;
         spawn(w, n);
     }
     schedule(w, 1, K_TICK, 0, NULL, 0);
-    for (int i = 0; i < n_faults; i++)
-        schedule(w, 50 + rnd(w, FAULT_END - 100), K_FAULT, 0, NULL, 0);
+    for (int i = 0, at = 0; i < n_faults; i++) {
+        at = i && rnd(w, 3) == 0 ? at + (int)rnd(w, 8) : 50 + (int)rnd(w, FAULT_END - 100); /* one trouble seldom comes alone */
+        schedule(w, at, K_FAULT, 0, NULL, 0);
+    }
 }
 
 static void stop(struct world *w)

@@ -21,11 +21,31 @@
 #define FAULT_END 2500  /* then faults stop */
 #define RUN_END   20000 /* by then everything must have ended (I8) */
 
+/* X(name, function in faults.c); README.md says what each one does */
 #define FAULTS(X)                                                                                                      \
-    X(CUT) X(CUT_NODE) X(CUT_BROKER) X(SILENT) X(DUPLICATE) X(CRASH_RECEIVER) X(CRASH_SENDER) X(CRASH_BROKER) X(DRAIN)  \
-    X(DOUBLE) X(RESTRICT) X(ROUTE) X(STALL)
+    X(CUT, cut)                                                                                                        \
+    X(CUT_UP, cut_up)                                                                                                  \
+    X(CUT_DOWN, cut_down)                                                                                              \
+    X(CUT_NODE, cut_node)                                                                                              \
+    X(CUT_BROKER, cut_broker)                                                                                          \
+    X(LATE, late)                                                                                                      \
+    X(LOSE, lose)                                                                                                      \
+    X(DUPLICATE, duplicate)                                                                                            \
+    X(HELLO_AGAIN, hello_again)                                                                                        \
+    X(CRASH_RECEIVER, crash_receiver)                                                                                  \
+    X(CRASH_SENDER, crash_sender)                                                                                      \
+    X(CRASH_BROKER, crash_broker)                                                                                      \
+    X(DRAIN, drain)                                                                                                    \
+    X(DRAIN_BROKER, drain_broker)                                                                                      \
+    X(DOUBLE, start_double)                                                                                            \
+    X(RESTRICT, restrict_some)                                                                                         \
+    X(ROUTE, change_route)                                                                                             \
+    X(STALL, stall)                                                                                                    \
+    X(STUCK, stuck)                                                                                                    \
+    X(FLAP, flap)                                                                                                      \
+    X(FAILED, give_up)
 enum fault {
-#define FAULT_ENUM(name) F_##name,
+#define FAULT_ENUM(name, function) F_##name,
     FAULTS(FAULT_ENUM)
 #undef FAULT_ENUM
     N_FAULTS
@@ -39,9 +59,12 @@ struct work {
 
 struct proc {
     int id, node;
-    bool alive, draining, poisoned, reported, replaced;
+    bool alive, draining, poisoned, reported;
+    bool dead;     /* declared dead by the present broker */
+    bool fenced;   /* another process has taken its name from it */
+    bool returned; /* fenced, and the broker that knew has crashed */
     int socket; /* -1 = none */
-    int64_t open_at, connect_at, paused, drain_at;
+    int64_t open_at, connect_at, paused, stuck, drain_at;
     struct pb_session s;
     struct work work[MAX_WORK];
     uint32_t uid_of_tag[MAX_UIDS];
@@ -52,12 +75,16 @@ struct proc {
 
 struct sock {
     int proc;
-    bool open, cut;        /* open at the node's side; cut: nothing arrives any more */
-    int64_t last_up, last_down;
+    bool open, cut_up, cut_down; /* open at the node's side; cut: nothing arrives there any more */
+    bool loses, duplicates;
+    int64_t last_up, last_down, late; /* late: how much later arrives what was sent before late_order */
+    uint64_t late_order;
     int lose_up, lose_down, dup_up;
+    uint8_t hello[512];
+    size_t hello_n;
 };
 
-enum kind { K_UP, K_DOWN, K_WAKE, K_TICK, K_FAULT, K_RESTART, K_BROKER };
+enum kind { K_UP, K_DOWN, K_WAKE, K_TICK, K_FAULT, K_RESTART, K_BROKER, K_BYE, K_FORGIVE };
 
 struct ev {
     int64_t at;
@@ -72,7 +99,9 @@ struct world {
     uint64_t random;
     int64_t now;
     bool verbose, quiet_traffic;
-    int faults_left, fault_mask;
+    int fault_mask;
+    int64_t broker_drain; /* when a draining broker ends at the latest; 0 = it does not drain */
+    int attached[N_NODES]; /* process that has the name, in the broker's eyes; -1 = none yet */
     struct pb_core *core; /* NULL = the broker is down */
     uint64_t boots;
     struct proc *procs[MAX_PROCS];
@@ -111,6 +140,10 @@ void broker_event(struct world *w, struct pb_event *ev);
 void broker_start(struct world *w);
 void broker_crash(struct world *w);
 void fault(struct world *w);
+void make_late(struct world *w, int socket);
+void supervise(struct world *w, int node, const char *text); /* the supervisor gave a connection up; "" = not any more */
+void learn(struct world *w, const struct pb_note *n, const struct proc *from);
+void forget_broker(struct world *w);
 int agent_of(int node);
 int conn_of(int node);
 const struct pbay_agent_conf *const *world_agents(struct world *w);
