@@ -131,8 +131,10 @@ static void revoke(struct pb_core *c, struct pb_stream *x)
     pb_flow_reset(c, x);
     x->sround = ++c->next_round;
     x->sprev = 0;
+    x->credit_n = PB_CREDIT_COUNT;
     pb_link_send(c, x->sender->link,
                  &(struct pb_frame){.verb = PB_OPENED, .stream = x->no, .round = x->sround, .expect = x->admitted + 1,
+                                    .credit_n = x->credit_n,
                                     .incarnation = {(const char *)x->to_incarnation, PBAY_ID_SIZE},
                                     .replay = x->target->cconf ? x->target->cconf->replay : PBAY_REPLAY_SAFE});
 }
@@ -173,7 +175,7 @@ void pb_flow_grant(struct pb_core *c, struct pb_stream *s)
     uint32_t count = count_wanted(s);
     const struct pb_stream *first = first_needy(c);
 
-    if (!may_grow(s) || s->n_ending)
+    if (!may_grow(s) || s->n_ending || c->draining)
         return;
     if ((first && first != s) || (s->needy && !has_window(s)))
         more = 0;

@@ -181,6 +181,7 @@ void pb_mail_ended(struct pb_core *c, struct pb_node *node, const struct pb_fram
     tell_ended(c, s, slot, f->seq);
     pb_mail_drop(c, s, slot);
     slot->state = PB_SLOT_ENDED;
+    s->said += f->seq == s->said + 1; /* this much the sender knows itself */
     pb_mail_trim(s);
     pb_flow_grant(c, s);
     pb_mail_pump(c, s);
@@ -268,7 +269,7 @@ void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s)
         f.settled.n++;
     }
     f.settled.raw = (struct pbay_str){(const char *)list.p, list.n};
-    if (s->told && (f.wm > s->said || f.settled.n)) {
+    if (pb_sender_linked(s) && (f.wm > s->said || f.settled.n)) {
         pb_link_send(c, s->sender->link, &f);
         s->said = f.wm;
     }

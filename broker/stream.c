@@ -232,15 +232,28 @@ static bool all_forbidden(struct pb_stream *s, const struct pbay_conn_conf **con
     return true;
 }
 
+/* An idle sender has to hear END(0) too, or it would go on in a round that nobody knows; but nothing of its has ended. */
+static void note_end_all(struct pb_core *c, const struct pb_stream *s, enum pbay_err code, const char *text)
+{
+    uint64_t n = s->next - s->w.lo;
+
+    for (uint64_t q = s->w.lo; q < pb_window_end(&s->w); q++)
+        n -= pb_window_at(&s->w, q)->state > PB_SLOT_GIVEN;
+    if (n == 0)
+        return;
+    s->sender->ended += n;
+    pb_note_node(c, PB_NOTE_END, s->sender, code, pbay_str(text));
+    c->notes[(c->note_head + c->n_notes - 1) % PB_MAX_NOTES].to = s->to;
+}
+
 void pb_stream_end_all(struct pb_core *c, struct pb_stream *s, enum pbay_err code, const char *text)
 {
     if (!pb_sender_linked(s))
         return; /* it will hear when it is back */
+    pb_mail_say_settled(c, s); /* what END(0) must not end */
     pb_link_send(c, s->sender->link, &(struct pb_frame){.verb = PB_END, .stream = s->no, .seq = 0, .code = code,
                                                        .cause = code, .text = pbay_str(text)});
-    s->sender->ended++;
-    pb_note_node(c, PB_NOTE_END, s->sender, code, pbay_str(text));
-    c->notes[(c->note_head + c->n_notes - 1) % PB_MAX_NOTES].to = s->to;
+    note_end_all(c, s, code, text);
     pb_stream_free(c, s);
 }
 

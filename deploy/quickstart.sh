@@ -40,12 +40,11 @@ within() {
 build() {
     "$root/deploy/install-deps.sh"
     say "building into $root/build"
-    (cd "$root" && cmake --preset release >"$root/.configure.log" 2>&1) || {
-        cat "$root/.configure.log" >&2
-        rm -f "$root/.configure.log"
+    mkdir -p "$root/build"
+    (cd "$root" && cmake --preset release >build/configure.log 2>&1) || {
+        cat "$root/build/configure.log" >&2
         exit 1
     }
-    rm -f "$root/.configure.log"
     cmake --build "$root/build"
 }
 

@@ -358,6 +358,7 @@ static void say_released(struct pb_session *s, struct pb_receiver *rs)
 {
     if (!rs->releasing || rs->held)
         return;
+    undirty(s, rs); /* it says the same */
     put_settled(&s->ctl, rs, PB_RELEASED);
     rs->serving = false;
 }
@@ -536,7 +537,6 @@ void pb_recv_ended(struct pb_session *s, const struct pb_frame *f)
     rs->held--;
     rs->above++;
     advance(rs);
-    owe_settle(s, rs);
     say_released(s, rs);
 }
 

@@ -67,9 +67,16 @@ static void settle_range(struct pb_session *s, struct pb_sender *st, uint64_t lo
 
 /* ---- turns: streams that have something to send ---- */
 
+static bool must_open(const struct pb_sender *st)
+{
+    return st->w.n && (st->state == PB_IDLE || (st->state == PB_OPEN_STREAM && st->n_opened < st->n_protocols));
+}
+
 static void take_turn(struct pb_session *s, struct pb_sender *st)
 {
-    if (st->in_turn || st->state != PB_OPEN_STREAM || st->pos >= pb_window_end(&st->w))
+    bool more = st->state == PB_OPEN_STREAM && st->pos < pb_window_end(&st->w);
+
+    if (st->in_turn || !(more || must_open(st)))
         return;
     st->in_turn = true;
     DL_APPEND2(s->turns, st, prev_turn, next_turn);
@@ -100,7 +107,7 @@ static void open_stream(struct pb_session *s, struct pb_sender *st)
                          .next = pb_window_end(&st->w),
                          .sent_high = st->sent_high};
 
-    if (s->state != PB_LINKED || s->wants_close || st->w.n == 0)
+    if (st->w.n == 0)
         return;
     leave_turn(s, st);
     for (uint32_t i = 0; i < st->n_protocols; i++)
@@ -358,10 +365,7 @@ enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pba
         s->next_deadline = r->deadline;
     if (tag)
         *tag = r->tag;
-    if (st->state == PB_IDLE || st->n_opened < st->n_protocols)
-        open_stream(s, st);
-    else
-        take_turn(s, st);
+    take_turn(s, st);
     return PBAY_OK;
 }
 
@@ -410,10 +414,7 @@ void pb_send_opened(struct pb_session *s, const struct pb_frame *f)
     st->pos = f->expect;
     end_stamped(s, st);
     trim(st);
-    if (st->n_opened < st->n_protocols)
-        open_stream(s, st);
-    else
-        take_turn(s, st);
+    take_turn(s, st);
 }
 
 void pb_send_credit(struct pb_session *s, const struct pb_frame *f)
@@ -533,9 +534,13 @@ static void publish(struct pb_sender *st, uint64_t seq, struct pb_slot *slot, in
     st->used_b += e->n;
 }
 
-/* Send from one stream until its credit, its envelopes or the message is at an end; true = it has more for another message. */
+/* Send from one stream, which may have to be opened first, until its credit, its envelopes or the message is at an end; true = it has more for another message. */
 static bool pack_stream(struct pb_session *s, struct pb_sender *st, int64_t now, struct pb_buf *b)
 {
+    if (must_open(st)) {
+        open_stream(s, st);
+        return false;
+    }
     for (; st->pos < pb_window_end(&st->w); st->pos++) {
         struct pb_slot *slot = pb_window_at(&st->w, st->pos);
 
@@ -556,15 +561,13 @@ bool pb_send_pack(struct pb_session *s, int64_t now, struct pb_buf *b)
     struct pb_sender *st;
 
     while ((st = s->turns)) {
-        bool more = pack_stream(s, st, now, b);
-
         leave_turn(s, st);
-        if (more) {
+        if (pack_stream(s, st, now, b)) {
             take_turn(s, st); /* behind the others */
             break;
         }
     }
-    pb_buf_add(b, s->ctl.p, s->ctl.n); /* NEEDs that came up */
+    pb_buf_add(b, s->ctl.p, s->ctl.n); /* OPENs and NEEDs that came up */
     s->ctl.n = 0;
     return b->n > before;
 }

@@ -73,6 +73,11 @@ class Demo:
         if self.up and self.up.poll() is None:
             self.up.kill()
             self.up.wait()
+        for pid in self.processes():  # none, unless the test has just found that out
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         shutil.rmtree(self.dir, ignore_errors=True)
 
     # ---- configuration ----
@@ -93,7 +98,8 @@ class Demo:
         os.chmod(os.path.join(folder, "run.sh"), 0o755)
         with open(os.path.join(folder, "connection.yaml"), "w") as f:
             f.write("name: %s\nauthor: test\nversion: 0.1.0\ntype: connection\nclass_name: Test\n"
-                    "protocols: []\nconnections: []\nconfig: {}\nexcluded_protocols: []\nrestricted_to_protocols: []\nis_abstract: false\n"
+                    "protocols: []\nconnections: []\nconfig: {}\n"
+                    "excluded_protocols: []\nrestricted_to_protocols: []\nis_abstract: false\n"
                     "patchbay:\n  executable: run.sh\n" % name)
         self.edit("connections:\n", "connections:\n- test/%s:0.1.0\n" % name)
 

@@ -13,12 +13,14 @@
 
 #include "node/pbay.h"
 
-#define MAX_ROUNDS 1000000
+#define MAX_ROUNDS 100000
+#define MAX_TAGS   200000
 
 struct probe {
     pbay_t agent;
     unsigned rounds, count, bad, put, ended, by_code[PBAY_ERR_COUNT], first_not_ok;
-    uint64_t first_tag, last_tag; /* of what went to the connection; tags of the ping-pong are remembered one at a time */
+    uint64_t latest_tag;
+    unsigned number_of_tag[MAX_TAGS]; /* of what went to the connection; 0 = a ping */
     const char *connection;
     size_t size;
     char *message;
@@ -40,22 +42,23 @@ static void fail(const char *what)
     exit(3);
 }
 
-/* Ends of ping-pong envelopes have no number: only the others are counted. */
 static void take_outcomes(struct probe *p, int timeout)
 {
     struct pbay_outcome o;
 
-    while (pbay_get_outcome(p->agent, &o, timeout) == PBAY_OK) {
-        timeout = 0;
-        if (o.tag < p->first_tag || o.tag > p->last_tag || p->first_tag == 0)
+    for (; pbay_get_outcome(p->agent, &o, timeout) == PBAY_OK; timeout = 0) {
+        unsigned number = p->number_of_tag[o.tag % MAX_TAGS];
+
+        if (number == 0)
             continue;
-        p->disordered |= o.tag - p->first_tag != p->ended && o.err == PBAY_OK && p->by_code[PBAY_OK] == p->ended;
+        p->disordered |= o.tag < p->latest_tag;
+        p->latest_tag = o.tag;
         p->by_code[o.err]++;
         p->ended++;
         if (o.err && p->first_not_ok == 0)
-            p->first_not_ok = (unsigned)(o.tag - p->first_tag) + 1;
+            p->first_not_ok = number;
         if (o.err && p->by_code[o.err] == 1)
-            fprintf(stderr, "probe: envelope %u ended %s: %s\n", (unsigned)(o.tag - p->first_tag) + 1, pbay_err_name((int)o.err), o.text);
+            fprintf(stderr, "probe: envelope %u ended %s: %s\n", number, pbay_err_name((int)o.err), o.text);
     }
 }
 
@@ -72,9 +75,7 @@ static void put_some(struct probe *p)
         memcpy(p->message, p->put + 1 == p->bad ? "bad" : "ok ", 3);
         if (pbay_put(p->agent, &e, 0, &tag) != PBAY_OK)
             return;
-        if (p->put++ == 0)
-            p->first_tag = tag;
-        p->last_tag = tag;
+        p->number_of_tag[tag % MAX_TAGS] = ++p->put;
     }
 }
 

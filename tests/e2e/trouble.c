@@ -21,6 +21,8 @@ static enum pbay_err trouble_send(void *self, const struct pbay_envelope *e, uin
     volatile unsigned turns = 0;
 
     (void)tag;
+    if (strcmp(mode, "slow") == 0)
+        usleep(1000);
     if (e->message.n < 3 || memcmp(e->message.p, "bad", 3) != 0)
         return PBAY_OK;
     if (strcmp(mode, "abort") == 0)

@@ -1,4 +1,4 @@
-"""The end of `patchbay up`: the order, the exit status, what is left; in a hurry; and when the agent has done its work."""
+"""The end of `patchbay up`: the order, the exit status, what is left; in a hurry; when the agent has done its work."""
 import os
 import re
 import signal

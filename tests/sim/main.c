@@ -1,4 +1,5 @@
-/* sim [-n SEEDS] [-s FIRST] [-k FAULTS] [-m MUTATION] [-f FAULT,...] [-v]
+/* sim [-n SEEDS] [-s FIRST] [-k FAULTS] [-h HITS] [-m MUTATION] [-f FAULT,...] [-v]
+ * sim golden DIRECTORY [--bless]
  * Runs seeds and prints what broke; exit 1 if anything did. With -m exit 0 when the planted fault was caught. */
 #include <signal.h>
 #include <stdio.h>
@@ -8,6 +9,8 @@
 
 #include "schema/mutation.h"
 #include "world.h"
+
+#define FAULTS_USUAL 56 /* of each seed: then every fault meets every state of a stream often enough, see -h */
 
 int pb_mutation;
 
@@ -78,9 +81,9 @@ static bool replays(struct world *w, uint64_t seed, int n_faults, int mask)
 {
     uint64_t first;
 
-    world_run(w, seed, n_faults, mask, false);
+    world_run(w, seed, n_faults, mask, NULL);
     first = w->trace_hash;
-    world_run(w, seed, n_faults, mask, false);
+    world_run(w, seed, n_faults, mask, NULL);
     return w->trace_hash == first;
 }
 
@@ -97,9 +100,11 @@ int main(int argc, char **argv)
 {
     static struct world w;
     uint64_t n = 1000, first = 1, bad = 0, least = 0;
-    int n_faults = 10, mask = (1 << N_FAULTS) - 1;
+    int n_faults = FAULTS_USUAL, mask = (1 << N_FAULTS) - 1;
     bool verbose = false;
 
+    if (argc >= 3 && strcmp(argv[1], "golden") == 0)
+        return golden(argv[2], argc > 3 && strcmp(argv[3], "--bless") == 0);
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "-v") == 0)
             verbose = true;
@@ -123,7 +128,7 @@ int main(int argc, char **argv)
     if (pb_mutation)
         signal(SIGABRT, aborted);
     for (uint64_t seed = first; seed < first + n; seed++) {
-        if (world_run(&w, seed, n_faults, mask, verbose))
+        if (world_run(&w, seed, n_faults, mask, verbose ? stdout : NULL))
             continue;
         printf("seed=%llu %s\n", (unsigned long long)seed, w.why);
         if (pb_mutation) {

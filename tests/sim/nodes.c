@@ -16,6 +16,14 @@ static const struct {
     {"B", "c2", "0", "t/c2:1.0.0", PB_CONNECTION, 1, 2},
 };
 
+const char *node_name(int node)
+{
+    static char text[16];
+
+    snprintf(text, sizeof text, "%s.%s", nodes[node].name, nodes[node].instance);
+    return text;
+}
+
 int agent_of(int node)
 {
     return nodes[node].agent_no;
@@ -92,16 +100,17 @@ struct proc *spawn(struct world *w, int node)
     p->alive = true;
     p->socket = -1;
     p->open_at = w->now;
-    p->connect_at = w->now + rnd(w, 60);
+    p->connect_at = w->now + delay(w, 60, 0);
+    p->work_ms = 5;
     for (int i = 0; i < PBAY_ID_SIZE; i++)
-        conf.incarnation[i] = (uint8_t)rnd(w, 256);
+        conf.incarnation[i] = (uint8_t)delay(w, 256, 0);
     memcpy(conf.incarnation, &p->id, sizeof p->id);
     pb_session_init(&p->s, &conf);
     for (int i = 0; i < 4; i++)
         p->flow[i] = -1;
     w->procs[w->n_procs++] = p;
     w->current[node] = p->id;
-    note(w, "p%d starts as %s.%s", p->id, nodes[node].name, nodes[node].instance);
+    note(w, "p%d starts as %s", p->id, node_name(node));
     schedule(w, w->now, K_WAKE, p->id, NULL, 0);
     return p;
 }
@@ -112,7 +121,7 @@ void close_socket(struct world *w, struct proc *p)
         return;
     w->socks[p->socket].open = false;
     p->socket = -1;
-    p->open_at = w->now + rnd(w, 40);
+    p->open_at = w->now + delay(w, 40, 10);
     pb_session_down(&p->s);
 }
 
@@ -140,7 +149,7 @@ void die(struct world *w, struct proc *p, const char *why, bool last_words)
         return;
     w->current[p->node] = p->s.fatal ? survivor(w, p->node) : -1;
     w->finished[p->node] = p->s.fatal;
-    if (!p->s.fatal)
+    if (!p->s.fatal && !w->scripted)
         schedule(w, w->now + 2 + rnd(w, rnd(w, 2) ? 20 : 400), K_RESTART, p->node, NULL, 0);
 }
 
@@ -154,10 +163,9 @@ static void fill(struct pbay_envelope *e, char *text, uint32_t uid, size_t n)
     e->message = (struct pbay_str){text, n};
 }
 
-/* The reply handle of flow 2: some process of a connection that lives now. */
-static bool choose_origin(struct world *w, struct proc *p)
+/* The reply handle of flow 2: the process of that connection that lives now. */
+bool choose_origin(struct world *w, struct proc *p, int node)
 {
-    int node = p->node == 5 ? 6 : 2 + (int)rnd(w, 3);
     const struct proc *q = w->current[node] >= 0 ? w->procs[w->current[node]] : NULL;
 
     if (!q)
@@ -186,7 +194,7 @@ static bool address(struct world *w, struct proc *p, int flow, struct pbay_envel
         e->connection_id = pbay_str(b ? "t/c2:any" : "t/c1:1.0.0");
     if (flow == 2 && (p->flow[2] < 0 || rnd(w, 12) == 0)) {
         p->flow[2] = -1;
-        if (!choose_origin(w, p))
+        if (!choose_origin(w, p, p->node == 5 ? 6 : 2 + (int)rnd(w, 3)))
             return false;
     }
     if (flow == 2)
@@ -194,15 +202,35 @@ static bool address(struct world *w, struct proc *p, int flow, struct pbay_envel
     return true;
 }
 
-static void put(struct world *w, struct proc *p)
+/* Put it with a message of n bytes that names it; false = the session did not take it. */
+bool put_envelope(struct world *w, struct proc *p, struct pbay_envelope *e, struct chk_put *c, size_t n)
 {
     static char text[16384];
+    uint64_t tag;
+
+    c->process = p->id;
+    c->agent = agent_of(p->node);
+    c->conn = conn_of(p->node);
+    fill(e, text, w->n_uids, n);
+    if (c->poison)
+        memcpy(text + 13, "poison", 6);
+    if (pb_session_put(&p->s, w->now, e, &tag) != PBAY_OK)
+        return false;
+    p->uid_of_tag[tag] = w->n_uids;
+    w->put_by[w->n_uids] = p->id;
+    chk_put(w->n_uids++, c);
+    note(w, "p%d puts #%u flow %d protocol %d%s%s n=%zu", p->id, w->n_uids - 1, c->flow, c->protocol, c->never ? " never" : "",
+         c->poison ? " poison" : "", n);
+    return true;
+}
+
+static void put(struct world *w, struct proc *p)
+{
     static const char *const protocols[] = {"t/p0:1.0.0", "t/p1:1.0.0", "t/p1:1.0.0"};
     int flow = (int)rnd(w, 4), protocol = rnd(w, 4) ? 0 : 1 + (int)rnd(w, 2);
     size_t n = rnd(w, 10) ? 32 + rnd(w, 100) : rnd(w, 4) ? 3000 : 16000;
     struct pbay_envelope e = {.protocol_id = pbay_str(protocols[protocol])};
-    struct chk_put c = {.process = p->id, .agent = agent_of(p->node), .conn = conn_of(p->node), .protocol = protocol};
-    uint64_t tag;
+    struct chk_put c = {.protocol = protocol};
 
     if (w->n_uids >= MAX_UIDS - 1 || w->n_flows >= MAX_FLOWS - 4 || !address(w, p, flow, &e))
         return;
@@ -212,19 +240,10 @@ static void put(struct world *w, struct proc *p)
     c.never = rnd(w, 4) == 0;
     e.replay = c.never ? PBAY_REPLAY_NEVER : PBAY_REPLAY_DEFAULT;
     c.poison = !c.never && rnd(w, 60) == 0 && (w->fault_mask & 1 << F_CRASH_RECEIVER);
-    fill(&e, text, w->n_uids, n);
-    if (c.poison)
-        memcpy(text + 13, "poison", 6);
     if (p->flow[flow] < 0)
         p->flow[flow] = w->n_flows++;
     c.flow = p->flow[flow];
-    if (pb_session_put(&p->s, w->now, &e, &tag) != PBAY_OK)
-        return;
-    p->uid_of_tag[tag] = w->n_uids;
-    w->put_by[w->n_uids] = p->id;
-    chk_put(w->n_uids++, &c);
-    note(w, "p%d puts #%u flow %d protocol %d%s%s n=%zu", p->id, w->n_uids - 1, c.flow, protocol, c.never ? " never" : "",
-         c.poison ? " poison" : "", n);
+    put_envelope(w, p, &e, &c, n);
 }
 
 static void take_outcomes(struct world *w, struct proc *p)
@@ -255,7 +274,7 @@ static void show(struct world *w, struct proc *p, struct pb_held *h, struct work
     uid = (uint32_t)strtoul(digits, NULL, 16);
     note(w, "p%d shown #%u%s", p->id, uid, h->e.redelivered ? " again" : "");
     chk_shown(uid, p->id, agent_of(p->node), conn_of(p->node), about(w, p, uid));
-    *work = (struct work){h, uid, w->now + rnd(w, rnd(w, 4) ? 8 : 120)};
+    *work = (struct work){h, uid, w->now + (w->scripted ? llabs(p->work_ms) : rnd(w, rnd(w, 4) ? 8 : 120))};
     p->poisoned |= memcmp(h->e.message.p + 13, "poison", 6) == 0;
 }
 
@@ -268,7 +287,7 @@ static void receive(struct world *w, struct proc *p)
             continue;
         if (!(h = pb_session_next(&p->s, w->now)))
             return;
-        if (rnd(w, 25) == 0) {
+        if (delay(w, 25, 1) == 0) {
             pb_session_give_back(&p->s, h);
             return;
         }
@@ -282,7 +301,7 @@ static void finish(struct world *w, struct proc *p)
         return;
     for (int i = 0; i < MAX_WORK; i++) {
         struct work *work = &p->work[i];
-        bool ok = rnd(w, 20) != 0;
+        bool ok = w->scripted ? p->work_ms >= 0 : rnd(w, 20) != 0;
 
         if (!work->held || work->done > w->now)
             continue;
@@ -314,8 +333,8 @@ static void send_all(struct world *w, struct proc *p)
     struct pb_buf b = {0};
 
     while (pb_session_pack(&p->s, w->now, &b)) {
-        trace_message(w, PB_UP, p->node, b.p, b.n);
-        k->last_up = (k->last_up > w->now ? k->last_up : w->now) + rnd(w, 3);
+        trace_message(w, PB_UP, p, b.p, b.n);
+        k->last_up = (k->last_up > w->now ? k->last_up : w->now) + delay(w, 3, 1);
         schedule(w, k->last_up, K_UP, p->socket, b.p, b.n);
         if (k->hello_n == 0 && b.n <= sizeof k->hello)
             memcpy(k->hello, b.p, k->hello_n = b.n);
@@ -330,7 +349,7 @@ static void look_at_socket(struct world *w, struct proc *p)
         send_all(w, p);
         close_socket(w, p);
     }
-    if (p->socket >= 0 && w->socks[p->socket].cut_up && rnd(w, 8) == 0)
+    if (p->socket >= 0 && w->socks[p->socket].cut_up && delay(w, 8, 1) == 0)
         close_socket(w, p); /* libzmq tells */
     if (p->s.fatal)
         die(w, p, "FENCED", false);
@@ -363,12 +382,12 @@ void proc_step(struct world *w, struct proc *p)
     pb_session_unblock(&p->s);
     receive(w, p);
     if (p->poisoned) {
-        die(w, p, "poison", rnd(w, 2));
+        die(w, p, "poison", delay(w, 2, 0));
         return;
     }
     finish(w, p);
     take_outcomes(w, p);
-    if (!w->quiet_traffic && !p->draining && rnd(w, 5) == 0)
+    if (!w->quiet_traffic && !p->draining && delay(w, 5, 1) == 0)
         put(w, p);
     if (p->socket >= 0)
         send_all(w, p);

@@ -16,6 +16,12 @@ uint32_t rnd(struct world *w, uint32_t n)
     return (uint32_t)((w->random >> 11) % n);
 }
 
+/* A delay below n; always the same one when scripted. */
+uint32_t delay(struct world *w, uint32_t n, uint32_t scripted)
+{
+    return w->scripted ? scripted : rnd(w, n);
+}
+
 void fail(const char *text)
 {
     if (running->failed)
@@ -29,13 +35,13 @@ void note(struct world *w, const char *format, ...)
 {
     va_list args;
 
-    if (!w->verbose)
+    if (!w->out)
         return;
-    printf("%6lld ", (long long)w->now);
+    fprintf(w->out, "%6lld ", (long long)w->now);
     va_start(args, format);
-    vprintf(format, args);
+    vfprintf(w->out, format, args);
     va_end(args);
-    putchar('\n');
+    fputc('\n', w->out);
 }
 
 /* ---- the event heap ---- */
@@ -134,7 +140,7 @@ const struct pbay_agent_conf *const *world_agents(struct world *w)
 /* What was sent on this socket up to now arrives later than it would have. */
 void make_late(struct world *w, int socket)
 {
-    w->socks[socket].late = 1 + rnd(w, 250);
+    w->socks[socket].late = delay(w, 250, 0);
     w->socks[socket].late_order = w->order;
 }
 
@@ -161,9 +167,9 @@ static void send_down(struct world *w, const struct pb_out *out)
     memcpy(&id, out->rid.p, sizeof id);
     k = &w->socks[id];
     memcpy(copy, out->p, out->n);
-    trace_message(w, PB_DOWN, w->procs[k->proc]->node, copy, out->n);
+    trace_message(w, PB_DOWN, w->procs[k->proc], copy, out->n);
     chk_given(copy, out->n, agent_of(w->procs[k->proc]->node), conn_of(w->procs[k->proc]->node));
-    k->last_down = (k->last_down > w->now ? k->last_down : w->now) + rnd(w, 3);
+    k->last_down = (k->last_down > w->now ? k->last_down : w->now) + delay(w, 3, 1);
     schedule(w, k->last_down, K_DOWN, id, copy, out->n);
     free(out->msg);
 }
@@ -185,6 +191,7 @@ static void check_broker(struct world *w)
 
 void broker_event(struct world *w, struct pb_event *ev)
 {
+    static const char *const kinds[] = {"ATTACHED", "LINK_DOWN", "DEAD", "FENCED", "STATE", "REJECTED", "END"};
     const struct proc *from = NULL;
     struct pb_out out;
     struct pb_note n;
@@ -206,8 +213,8 @@ void broker_event(struct world *w, struct pb_event *ev)
         send_down(w, &out);
     while (pb_core_note(w->core, &n)) {
         learn(w, &n, from);
-        note(w, "broker: %d %.*s.%.*s %s %s #%llu", n.kind, (int)n.name.n, n.name.p, (int)n.instance.n, n.instance.p,
-             pbay_err_name(n.code), n.text, (unsigned long long)n.seq);
+        note(w, "broker: %s %.*s.%.*s %s %s", kinds[n.kind], (int)n.name.n, n.name.p, (int)n.instance.n, n.instance.p,
+             n.code ? pbay_err_name(n.code) : "", n.text);
     }
     check_broker(w);
 }
@@ -298,7 +305,7 @@ static void handle(struct world *w, struct ev *e)
     case K_WAKE:
         if (w->procs[e->a]->alive) {
             proc_step(w, w->procs[e->a]);
-            schedule(w, w->now + 4 + rnd(w, 16), K_WAKE, e->a, NULL, 0);
+            schedule(w, w->now + 4 + delay(w, 16, 0), K_WAKE, e->a, NULL, 0);
         }
         break;
     case K_TICK:
@@ -378,25 +385,30 @@ static int choose_faults(struct world *w, int mask)
     return rnd(w, 4) && some ? some : mask;
 }
 
-static void start(struct world *w, uint64_t seed, int n_faults, int fault_mask, bool verbose)
+static void clear(struct world *w, uint64_t seed, FILE *out)
 {
-    static const uint64_t budgets[] = {64 << 10, 400 << 10, 16 << 20};
-
     memset(w, 0, sizeof *w);
     w->random = seed * 0x9E3779B97F4A7C15ULL + 88172645463325252ULL;
     for (int i = 0; i < 8; i++)
         rnd(w, 2);
-    w->verbose = verbose;
+    w->out = out;
     w->now = 1;
-    w->fault_mask = choose_faults(w, fault_mask);
-    w->budget = budgets[rnd(w, 3)];
+    for (int n = 0; n < N_NODES; n++)
+        w->current[n] = w->attached[n] = -1;
     running = w;
     chk_start(fail);
+}
+
+static void start(struct world *w, uint64_t seed, int n_faults, int fault_mask, FILE *out)
+{
+    static const uint64_t budgets[] = {64 << 10, 400 << 10, 16 << 20};
+
+    clear(w, seed, out);
+    w->fault_mask = choose_faults(w, fault_mask);
+    w->budget = budgets[rnd(w, 3)];
     broker_start(w);
-    for (int n = 0; n < N_NODES; n++) {
-        w->current[n] = w->attached[n] = -1;
+    for (int n = 0; n < N_NODES; n++)
         spawn(w, n);
-    }
     schedule(w, 1, K_TICK, 0, NULL, 0);
     for (int i = 0, at = 0; i < n_faults; i++) {
         at = i && rnd(w, 3) == 0 ? at + (int)rnd(w, 8) : 50 + (int)rnd(w, FAULT_END - 100); /* one trouble seldom comes alone */
@@ -404,7 +416,27 @@ static void start(struct world *w, uint64_t seed, int n_faults, int fault_mask, 
     }
 }
 
-static void stop(struct world *w)
+void world_script(struct world *w, uint64_t budget, FILE *out)
+{
+    clear(w, 1, out);
+    w->scripted = true;
+    w->budget = budget;
+    broker_start(w);
+    schedule(w, 1, K_TICK, 0, NULL, 0);
+}
+
+void world_until(struct world *w, int64_t at)
+{
+    while (w->n_heap && w->heap[0].at <= at) {
+        struct ev e = next_event(w);
+
+        w->now = e.at;
+        handle(w, &e);
+    }
+    w->now = at;
+}
+
+void world_stop(struct world *w)
 {
     while (w->n_heap)
         free(w->heap[--w->n_heap].p);
@@ -422,11 +454,11 @@ static void stop(struct world *w)
     pb_core_destroy(&w->core);
 }
 
-bool world_run(struct world *w, uint64_t seed, int n_faults, int fault_mask, bool verbose)
+bool world_run(struct world *w, uint64_t seed, int n_faults, int fault_mask, FILE *out)
 {
     bool settled = false;
 
-    start(w, seed, n_faults, fault_mask, verbose);
+    start(w, seed, n_faults, fault_mask, out);
     while (!w->failed && !settled && w->now < RUN_END) {
         struct ev e = next_event(w);
 
@@ -441,6 +473,6 @@ bool world_run(struct world *w, uint64_t seed, int n_faults, int fault_mask, boo
     }
     if (!w->failed)
         check_end(w);
-    stop(w);
+    world_stop(w);
     return !w->failed;
 }

@@ -2,6 +2,8 @@
 #ifndef WORLD_H
 #define WORLD_H
 
+#include <stdio.h>
+
 #include "broker/core.h"
 #include "check.h"
 #include "schema/session.h"
@@ -64,6 +66,7 @@ struct proc {
     bool fenced;   /* another process has taken its name from it */
     bool returned; /* fenced, and the broker that knew has crashed */
     int socket; /* -1 = none */
+    int64_t work_ms; /* scripted: how long it works on an envelope; below 0 = it refuses them */
     int64_t open_at, connect_at, paused, stuck, drain_at;
     struct pb_session s;
     struct work work[MAX_WORK];
@@ -98,7 +101,10 @@ struct ev {
 struct world {
     uint64_t random;
     int64_t now;
-    bool verbose, quiet_traffic;
+    FILE *out;             /* the trace; NULL = none */
+    bool quiet_traffic;
+    bool scripted;         /* golden.c leads: no random traffic, delays or restarts */
+    bool pings;            /* scripted: trace PING and PONG too */
     int fault_mask;
     int64_t broker_drain; /* when a draining broker ends at the latest; 0 = it does not drain */
     int attached[N_NODES]; /* process that has the name, in the broker's eyes; -1 = none yet */
@@ -127,13 +133,21 @@ struct world {
 extern uint64_t fault_hits[N_FAULTS][4]; /* by the broker's stream states: waiting asking open releasing */
 
 /* Run one seed; false = an invariant broke and w->why says which. */
-bool world_run(struct world *w, uint64_t seed, int n_faults, int fault_mask, bool verbose);
+bool world_run(struct world *w, uint64_t seed, int n_faults, int fault_mask, FILE *out);
+
+/* The same world for golden.c: a broker with this budget and nothing else; then on to a time; and its end. */
+void world_script(struct world *w, uint64_t budget, FILE *out);
+void world_until(struct world *w, int64_t at);
+void world_stop(struct world *w);
+
+/* golden DIR [--bless]: run all scenarios and compare their traces with those in DIR, or write them. */
+int golden(const char *dir, bool bless);
 
 /* ---- between world.c, nodes.c, faults.c and main.c ---- */
 uint32_t rnd(struct world *w, uint32_t n);
 void fail(const char *text);
 void note(struct world *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void trace_message(struct world *w, enum pb_dir dir, int node, const uint8_t *p, size_t n);
+void trace_message(struct world *w, enum pb_dir dir, const struct proc *proc, const uint8_t *p, size_t n);
 void schedule(struct world *w, int64_t at, enum kind kind, int a, uint8_t *p, size_t n);
 void configure(struct world *w);
 void broker_event(struct world *w, struct pb_event *ev);
@@ -144,12 +158,16 @@ void make_late(struct world *w, int socket);
 void supervise(struct world *w, int node, const char *text); /* the supervisor gave a connection up; "" = not any more */
 void learn(struct world *w, const struct pb_note *n, const struct proc *from);
 void forget_broker(struct world *w);
+const char *node_name(int node);
 int agent_of(int node);
 int conn_of(int node);
 const struct pbay_agent_conf *const *world_agents(struct world *w);
 struct proc *spawn(struct world *w, int node);
 void die(struct world *w, struct proc *p, const char *why, bool last_words);
 void close_socket(struct world *w, struct proc *p);
+bool put_envelope(struct world *w, struct proc *p, struct pbay_envelope *e, struct chk_put *c, size_t n);
+bool choose_origin(struct world *w, struct proc *p, int node);
+uint32_t delay(struct world *w, uint32_t n, uint32_t scripted);
 void proc_step(struct world *w, struct proc *p);
 void deliver_down(struct world *w, int socket, const uint8_t *p, size_t n);
 
