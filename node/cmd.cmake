@@ -1,6 +1,4 @@
 # The `patchbay` command.
-pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.85)
-
 add_executable(patchbay_cmd cmd_main.c cmd_check.c cmd_ps.c cmd_send.c cmd_up.c up_plan.c up_child.c up_phase.c up_files.c
     up_log.c supervise.c http_unix.c)
 target_link_libraries(patchbay_cmd PRIVATE patchbay_options patchbay_static PkgConfig::JANSSON PkgConfig::CURL)

@@ -203,6 +203,10 @@ enum pbay_err cmd_load(const char *file, const char *package_path, struct pbay_a
 
 const char *cmd_endpoint(const struct pbay_agent_conf *conf)
 {
+    const char *given = getenv("PATCHBAY_ENDPOINT");
+
+    if (given && *given)
+        return given; /* nodes may reach the broker by another way than it binds: a proxy, a service name */
     for (size_t i = 0; i < conf->n_endpoints; i++) {
         if (strncmp(conf->endpoints[i], "ipc://", 6) == 0)
             return conf->endpoints[i];

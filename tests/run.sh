@@ -12,7 +12,7 @@ jobs=$(nproc)
 step() { printf '\n==> %s\n' "$*"; }
 
 step "packages"
-deploy/install-deps.sh --tests
+deploy/install-deps.sh
 
 step "build with sanitizers (build/dev) and run the unit tests there"
 cmake --preset dev >/dev/null

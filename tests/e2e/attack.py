@@ -18,6 +18,8 @@ import time
 import msgpack
 import zmq
 
+import admin as ask
+
 BUILD = os.path.abspath(sys.argv[1])
 HERE = os.path.dirname(os.path.abspath(__file__))
 LIMIT = 240
@@ -51,9 +53,7 @@ patchbay:
 
 
 def admin(root, path):
-    done = subprocess.run(["curl", "-s", "--unix-socket", f"{root}/run/admin.sock", f"http://broker{path}"],
-                          stdout=subprocess.PIPE, timeout=30)
-    return json.loads(done.stdout) if done.stdout else {}
+    return ask.get(f"{root}/run", path)
 
 
 def wait_for(predicate, what):

@@ -128,7 +128,7 @@ async def run(args, root):
     if args.proxy:
         proxy = Proxy(front, port)
         await proxy.start()
-        env["PATCHBAY_NODE_ENDPOINT"] = f"tcp://127.0.0.1:{front}"
+        env["PATCHBAY_ENDPOINT"] = f"tcp://127.0.0.1:{front}"
     log = open(os.path.join(root, "log"), "w")
     up = subprocess.Popen([f"{args.build}/bin/patchbay", "up", os.path.join(root, "agent.yaml")], env=env, stdout=log,
                           stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)

@@ -14,6 +14,8 @@ import tempfile
 import threading
 import time
 
+import admin as ask
+
 BUILD, BAD = os.path.abspath(sys.argv[1]), sys.argv[2]
 CASE = BAD
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -57,9 +59,7 @@ config:
 
 
 def admin(root, path):
-    done = subprocess.run(["curl", "-s", "--unix-socket", f"{root}/run/admin.sock", f"http://broker{path}"],
-                          stdout=subprocess.PIPE, timeout=30)
-    return json.loads(done.stdout) if done.stdout else {}
+    return ask.get(f"{root}/run", path)
 
 
 class Watch(threading.Thread):

@@ -159,7 +159,7 @@ static void fill_hello(struct garbage *g, struct peer *p, struct pb_frame *f, in
     static const char ids[PEERS + 2][PBAY_ID_SIZE] = {"0", "1", "2", "3", "4", "5", "6", "7"};
 
     f->version_min = f->version_max = rnd(g, 50) ? PB_VERSION : rnd(g, 4);
-    f->role = rnd(g, 50) ? 1 + (index & 1U) : rnd(g, 5);
+    f->role = rnd(g, 50) ? 1U + ((unsigned)index & 1U) : rnd(g, 5);
     f->agent = pbay_str(rnd(g, 50) ? "A" : "B");
     f->name = f->role == PB_AGENT ? pbay_str("A") : some(g, names, 5);
     f->instance = some(g, instances, 4);
