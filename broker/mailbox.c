@@ -489,14 +489,19 @@ static void park(struct pb_core *c, struct pb_stream *s, const struct pb_frame *
 }
 
 /* SPEC 6.4: between prev and seq nothing is retained: those sequences never come. */
-static void mark_holes(struct pb_stream *s, uint64_t from, uint64_t to)
+static bool make_room(struct pb_stream *s, uint64_t seq)
 {
-    for (uint64_t q = from > s->w.lo ? from : s->w.lo; q < to; q++) {
+    if (s->w.n == 0 && seq > s->w.lo)
+        s->w.lo = seq; /* all of it holes, however many */
+    if (!pb_window_extend(&s->w, seq))
+        return false;
+    for (uint64_t q = s->admitted + 1 > s->w.lo ? s->admitted + 1 : s->w.lo; q < seq; q++) {
         struct pb_slot *slot = pb_window_at(&s->w, q);
 
         if (slot->state == PB_SLOT_NONE)
             slot->state = PB_SLOT_ENDED;
     }
+    return true;
 }
 
 static bool is_never(const struct pb_stream *s, const struct pb_frame *f)
@@ -564,17 +569,11 @@ void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame 
         pb_link_gap(c, node->link, PBAY_GAP, bad);
         return;
     }
-    if (!pb_flow_use(s, f.raw.n)) {
-        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "PUB beyond its credit");
+    if (!make_room(s, f.seq) || !pb_flow_use(s, f.raw.n)) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "PUB beyond its window or credit");
         return;
     }
-    s->sprev = f.seq;
-    if (!pb_window_extend(&s->w, f.seq)) {
-        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "PUB beyond the window");
-        return;
-    }
-    mark_holes(s, s->admitted + 1, f.seq);
-    s->admitted = f.seq;
+    s->sprev = s->admitted = f.seq;
     if (f.seq >= s->next)
         s->next = f.seq + 1;
     slot = pb_window_at(&s->w, f.seq);

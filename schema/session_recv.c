@@ -490,6 +490,8 @@ void pb_recv_pub(struct pb_session *s, const struct pb_frame *f)
         owe_settle(s, rs);
         return;
     }
+    if (rs->w.n == 0 && f->seq > rs->w.lo)
+        rs->w.lo = f->seq; /* all of it holes, however many */
     if (!pb_window_extend(&rs->w, f->seq)) {
         pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("PUB beyond the window"));
         return;
