@@ -103,7 +103,7 @@ static void free_group(struct pb_core *c, struct pb_group *g)
 {
     struct pb_node *node, *tmp;
 
-    DL_FOREACH_SAFE(g->nodes, node, tmp)
+    DL_FOREACH_SAFE (g->nodes, node, tmp)
         free(node);
     pb_route_fini(g);
     HASH_DEL(c->groups, g);
@@ -119,10 +119,10 @@ void pb_core_destroy(struct pb_core **core)
 
     if (!c)
         return;
-    HASH_ITER(by_sid, c->by_sid, s, next)
+    HASH_ITER (by_sid, c->by_sid, s, next)
         pb_stream_free(c, s);
     pb_link_fini(c);
-    HASH_ITER(hh, c->groups, g, tmp)
+    HASH_ITER (hh, c->groups, g, tmp)
         free_group(c, g);
     free(c);
     *core = NULL;
@@ -226,7 +226,8 @@ bool pb_core_idle(const struct pb_core *c)
 
 /* ---- notes ---- */
 
-void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code, struct pbay_str text)
+void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code,
+                  struct pbay_str text)
 {
     struct pb_note *note;
     size_t n = text.n < PB_MAX_TEXT ? text.n : PB_MAX_TEXT;
@@ -266,16 +267,22 @@ void pb_core_view(const struct pb_core *c, struct pb_core_view *v)
 {
     const struct pb_stream *s;
 
-    *v = (struct pb_core_view){.pool = c->pool, .pool_used = c->pool_used, .nodes = c->n_nodes, .streams = c->n_streams,
-                               .links = HASH_COUNT(c->links), .draining = c->draining,
+    *v = (struct pb_core_view){.pool = c->pool,
+                               .pool_used = c->pool_used,
+                               .nodes = c->n_nodes,
+                               .streams = c->n_streams,
+                               .links = HASH_COUNT(c->links),
+                               .draining = c->draining,
                                .in_grace = c->now < c->started + c->conf->grace_ms};
     DL_FOREACH2(c->waiting, s, next_wait)
-        v->waiting++;
+    v->waiting++;
 }
 
 static void view_absent(const struct pb_group *g, void (*each)(void *, const struct pb_node_view *), void *arg)
 {
-    struct pb_node_view v = {.agent = g->agent, .name = g->cconf ? g->name : g->agent, .instance = pbay_str("0"),
+    struct pb_node_view v = {.agent = g->agent,
+                             .name = g->cconf ? g->name : g->agent,
+                             .instance = pbay_str("0"),
                              .role = g->cconf ? PB_CONNECTION : PB_AGENT};
 
     if (!g->aconf)
@@ -323,7 +330,7 @@ void pb_core_each_node(const struct pb_core *c, void (*each)(void *, const struc
 
         if (!g->nodes)
             view_absent(g, each, arg);
-        DL_FOREACH(g->nodes, node)
+        DL_FOREACH (g->nodes, node)
             view_node(node, each, arg);
     }
 }
@@ -334,7 +341,8 @@ void pb_core_each_stream(const struct pb_core *c, void (*each)(void *, const str
 
     for (const struct pb_stream *s = c->by_sid; s; s = s->by_sid.next) {
         struct pb_stream_view v = {.agent = s->sender->group->agent,
-                                   .from = s->sender->role == PB_CONNECTION ? s->sender->group->name : s->sender->group->agent,
+                                   .from = s->sender->role == PB_CONNECTION ? s->sender->group->name
+                                                                            : s->sender->group->agent,
                                    .instance = pbay_str(s->sender->instance),
                                    .to = s->to,
                                    .sender = s->from,

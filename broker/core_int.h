@@ -19,8 +19,8 @@
 #define PB_FENCED_KEPT  32                   /* fenced incarnations remembered for each node */
 #define PB_FORGET_MS    (10 * 60 * 1000)     /* a sender without link for so long never returns */
 #define PB_WHO_MS       1000                 /* at most one WHO or BYE FENCED per routing id */
-#define PB_CREDIT_FIRST (64U * 1024)         /* bytes granted at first */
-#define PB_WINDOW       (128U * 1024)        /* bytes that a stream may have granted and unsettled */
+#define PB_CREDIT_FIRST UINT64_C(65536)      /* bytes granted at first */
+#define PB_WINDOW       UINT64_C(131072)     /* bytes that a stream may have granted and unsettled */
 #define PB_CREDIT_COUNT 4096                 /* envelopes */
 #define PB_MAX_HELPED   4096                 /* addresses that the routing helper of one agent remembers */
 #define PB_MAX_NOTES    1024                 /* notes waiting to be taken; then the oldest goes */
@@ -70,10 +70,10 @@ struct pb_link {
     struct pb_node *node; /* PENDING, SESSION */
     uint8_t incarnation[PBAY_ID_SIZE];
     uint64_t link_no;
-    struct pb_buf claims; /* PENDING: raw elements */
+    struct pb_buf claims;      /* PENDING: raw elements */
     uint64_t received, queued; /* messages, HELLO and WELCOME included; queued excludes the one being built */
     int64_t last_received, last_who;
-    struct pb_buf out;    /* the message being built */
+    struct pb_buf out;     /* the message being built */
     struct pb_item *items; /* finished messages */
     bool listed;
     struct pb_link *next_out;
@@ -147,14 +147,14 @@ struct pb_stream {
     uint32_t sround, rround; /* sender's round, receiver's round */
     bool told;               /* OPENED was sent on the sender's present link */
     uint64_t next, watermark, sent_high, admitted, sprev, rprev;
-    uint64_t said; /* watermark that the sender knows */
+    uint64_t said;      /* watermark that the sender knows */
     struct pb_window w; /* lo = lowest sequence without a final state */
     uint64_t first_parked;
     uint32_t n_parked, n_given, n_ending;
     uint32_t credit_n, used_n, held_n; /* held: parked and given */
     uint64_t credit_b, used_b, held_b, need_b;
     bool needy;
-    int64_t served; /* when its NEED was last granted */
+    int64_t served;          /* when its NEED was last granted */
     bool lone, resumed, due; /* due: SETTLE to be sent at flush */
     uint64_t extent;
     int64_t since; /* waiting since */
@@ -189,11 +189,12 @@ struct pb_core {
     bool draining;
     struct pb_group *groups;
     struct pb_link *links, *outs, *outs_tail;
-    struct pb_buf sent;      /* what pb_core_next gave last */
+    struct pb_buf sent; /* what pb_core_next gave last */
     struct pb_stream *by_sid, *waiting, *needy, *due;
     struct pb_node *pumps;
     bool route_due; /* look at the waiting streams at the end of the turn */
-    uint32_t next_sid, next_round, n_streams, n_nodes; /* stream and round numbers are never used twice by one broker process */
+    uint32_t next_sid, next_round, n_streams,
+        n_nodes; /* stream and round numbers are never used twice by one broker process */
     struct pb_claim *claims;
     size_t pending; /* bytes of claims of links that have not confirmed */
     uint64_t pool, pool_used;
@@ -203,7 +204,8 @@ struct pb_core {
 };
 
 /* core.c */
-void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code, struct pbay_str text);
+void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code,
+                  struct pbay_str text);
 struct pb_group *pb_group_find(struct pb_core *c, struct pbay_str agent, struct pbay_str name);
 
 /* link.c */
@@ -260,17 +262,18 @@ void pb_mail_trim(struct pb_stream *s);
 void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s);
 void pb_mail_settle_due(struct pb_core *c, struct pb_stream *s);
 void pb_mail_say_ends(struct pb_core *c, struct pb_node *node);
-void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, enum pbay_err cause, struct pbay_str text);
+void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, enum pbay_err cause,
+                     struct pbay_str text);
 
 /* flow.c */
-void pb_flow_start(struct pb_core *c, struct pb_stream *s);                     /* a new round: its first credit */
-bool pb_flow_use(struct pb_stream *s, size_t n);                                /* a PUB of n bytes; false = beyond its credit */
-void pb_flow_hold(struct pb_stream *s, size_t n);                               /* it is kept or given: unsettled */
-void pb_flow_free(struct pb_core *c, struct pb_stream *s, size_t n);            /* it is not any more */
+void pb_flow_start(struct pb_core *c, struct pb_stream *s);          /* a new round: its first credit */
+bool pb_flow_use(struct pb_stream *s, size_t n);                     /* a PUB of n bytes; false = beyond its credit */
+void pb_flow_hold(struct pb_stream *s, size_t n);                    /* it is kept or given: unsettled */
+void pb_flow_free(struct pb_core *c, struct pb_stream *s, size_t n); /* it is not any more */
 void pb_flow_need(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
-void pb_flow_grant(struct pb_core *c, struct pb_stream *s);                     /* CREDIT if it may have more */
-void pb_flow_kick(struct pb_core *c);                                           /* something was freed: the first NEED */
-void pb_flow_reset(struct pb_core *c, struct pb_stream *s);                     /* the round is over */
+void pb_flow_grant(struct pb_core *c, struct pb_stream *s); /* CREDIT if it may have more */
+void pb_flow_kick(struct pb_core *c);                       /* something was freed: the first NEED */
+void pb_flow_reset(struct pb_core *c, struct pb_stream *s); /* the round is over */
 
 /* route.c */
 struct pb_group *pb_route(struct pb_core *c, const struct pb_stream *s, enum pbay_err *code, const char **text);

@@ -1,5 +1,5 @@
-/* Credit (SPEC 6.6). Granted and not used, plus held by receivers or parked here, never exceeds the pool: every byte is counted
- * in pool_used from the moment it is granted until its envelope is settled or ended. */
+/* Credit (SPEC 6.6). Granted and not used, plus held by receivers or parked here, never exceeds the pool: every byte is
+ * counted in pool_used from the moment it is granted until its envelope is settled or ended. */
 #include <assert.h>
 
 #include "broker/core_int.h"
@@ -25,8 +25,8 @@ static void set_needy(struct pb_core *c, struct pb_stream *s, bool needy)
         DL_DELETE2(c->needy, s, prev_need, next_need);
 }
 
-/* A NEED that counts: a full destination blocks its own streams and nothing else, so a stream that has its window unsettled waits
- * for its receiver, not in the queue. One envelope larger than the window goes alone. */
+/* A NEED that counts: a full destination blocks its own streams and nothing else, so a stream that has its window
+ * unsettled waits for its receiver, not in the queue. One envelope larger than the window goes alone. */
 static bool has_window(const struct pb_stream *s)
 {
     return s->held_b == 0 || s->held_b + (s->need_b - s->used_b) <= PB_WINDOW;
@@ -37,13 +37,14 @@ static bool may_grow(const struct pb_stream *s)
     return s->state == PB_OPEN_ && s->told && pb_sender_linked(s);
 }
 
-/* Whose turn it is. One that cannot grow any more has lost its place: after its next OPENED its sender asks again. One with an END
- * pending, or with its window full, keeps it. */
+/* Whose turn it is. One that cannot grow any more has lost its place: after its next OPENED its sender asks again. One
+ * with an END pending, or with its window full, keeps it. */
 static struct pb_stream *first_needy(struct pb_core *c)
 {
     struct pb_stream *s, *tmp;
 
-    DL_FOREACH_SAFE2(c->needy, s, tmp, next_need) {
+    DL_FOREACH_SAFE2(c->needy, s, tmp, next_need)
+    {
         if (!may_grow(s))
             set_needy(c, s, false);
         else if (!s->n_ending && has_window(s))
@@ -105,16 +106,21 @@ void pb_flow_free(struct pb_core *c, struct pb_stream *s, size_t n)
 static void say(struct pb_core *c, const struct pb_stream *s)
 {
     if (pb_sender_linked(s))
-        pb_link_send(c, s->sender->link, &(struct pb_frame){.verb = PB_CREDIT, .stream = s->no, .round = s->sround,
-                                                          .credit_n = s->credit_n, .credit_b = s->credit_b});
+        pb_link_send(c, s->sender->link,
+                     &(struct pb_frame){.verb = PB_CREDIT,
+                                        .stream = s->no,
+                                        .round = s->sround,
+                                        .credit_n = s->credit_n,
+                                        .credit_b = s->credit_b});
 }
 
-/* The stream with the most unused credit, except s and those whose NEED has just been served: they are about to use it. */
+/* The stream with the most unused credit, except s and those whose NEED has just been served: they are about to use it.
+ */
 static struct pb_stream *richest(struct pb_core *c, const struct pb_stream *s)
 {
     struct pb_stream *x, *tmp, *best = NULL;
 
-    HASH_ITER(by_sid, c->by_sid, x, tmp) {
+    HASH_ITER (by_sid, c->by_sid, x, tmp) {
         bool fresh = x->served && c->now - x->served < (int64_t)c->conf->heartbeat_ms;
 
         if (x == s || fresh || !may_grow(x) || x->credit_b == x->used_b)
@@ -133,7 +139,10 @@ static void revoke(struct pb_core *c, struct pb_stream *x)
     x->sprev = 0;
     x->credit_n = PB_CREDIT_COUNT;
     pb_link_send(c, x->sender->link,
-                 &(struct pb_frame){.verb = PB_OPENED, .stream = x->no, .round = x->sround, .expect = x->admitted + 1,
+                 &(struct pb_frame){.verb = PB_OPENED,
+                                    .stream = x->no,
+                                    .round = x->sround,
+                                    .expect = x->admitted + 1,
                                     .credit_n = x->credit_n,
                                     .incarnation = {(const char *)x->to_incarnation, PBAY_ID_SIZE},
                                     .replay = x->target->cconf ? x->target->cconf->replay : PBAY_REPLAY_SAFE});
@@ -148,7 +157,8 @@ static void revoke_others(struct pb_core *c, const struct pb_stream *s, uint64_t
         revoke(c, x);
 }
 
-/* How many more bytes the stream should have now; 0 = too few to speak of. Without a NEED only what was used is granted anew. */
+/* How many more bytes the stream should have now; 0 = too few to speak of. Without a NEED only what was used is granted
+ * anew. */
 static uint64_t more_wanted(const struct pb_core *c, const struct pb_stream *s)
 {
     uint64_t want = s->used_b + (s->held_b < PB_WINDOW ? PB_WINDOW - s->held_b : 0), more;

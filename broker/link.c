@@ -66,7 +66,8 @@ void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame
     list_out(c, link);
 }
 
-/* A part of the message at hand goes on to link. Parts are only noted: if all of them go one way, the message moves whole. */
+/* A part of the message at hand goes on to link. Parts are only noted: if all of them go one way, the message moves
+ * whole. */
 void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n)
 {
     struct pb_span_run *run = &c->run;
@@ -181,7 +182,7 @@ static void free_link(struct pb_core *c, struct pb_link *link)
     struct pb_item *item, *tmp;
 
     HASH_DEL(c->links, link);
-    DL_FOREACH_SAFE(link->items, item, tmp) {
+    DL_FOREACH_SAFE (link->items, item, tmp) {
         pb_buf_fini(&item->buf);
         free(item);
     }
@@ -196,7 +197,7 @@ static struct pb_link *new_link(struct pb_core *c, struct pbay_str rid)
     struct pb_link *link, *tmp;
 
     if (HASH_COUNT(c->links) >= PB_MAX_LINKS) {
-        HASH_ITER(hh, c->links, link, tmp) {
+        HASH_ITER (hh, c->links, link, tmp) {
             if (is_idle(link)) {
                 free_link(c, link);
                 break;
@@ -216,7 +217,7 @@ static void drop_claims(struct pb_core *c, const struct pb_node *node)
 {
     struct pb_claim *claim, *tmp;
 
-    HASH_ITER(hh, c->claims, claim, tmp) {
+    HASH_ITER (hh, c->claims, claim, tmp) {
         if (claim->node == node) {
             HASH_DEL(c->claims, claim);
             free(claim);
@@ -264,7 +265,7 @@ static struct pb_node *find_node(struct pb_group *g, struct pbay_str instance)
 {
     struct pb_node *node;
 
-    DL_FOREACH(g->nodes, node) {
+    DL_FOREACH (g->nodes, node) {
         if (pbay_str_eq(pbay_str(node->instance), instance))
             return node;
     }
@@ -306,8 +307,11 @@ static void say_fenced(struct pb_core *c, struct pb_link *link)
     if (link->last_who && c->now - link->last_who < PB_WHO_MS)
         return;
     link->last_who = c->now;
-    pb_link_send(c, link, &(struct pb_frame){.verb = PB_BYE, .code = PBAY_FENCED, .cause = PBAY_FENCED,
-                                             .text = pbay_str("a newer process has this name and instance")});
+    pb_link_send(c, link,
+                 &(struct pb_frame){.verb = PB_BYE,
+                                    .code = PBAY_FENCED,
+                                    .cause = PBAY_FENCED,
+                                    .text = pbay_str("a newer process has this name and instance")});
 }
 
 static void say_who(struct pb_core *c, struct pb_link *link)
@@ -341,17 +345,20 @@ static void note_rejected(struct pb_core *c, const struct pb_frame *f, enum pbay
     memcpy(line, f->name.p, n);
     memcpy(line + n, ": ", 2);
     memcpy(line + n + 2, text.p, text.n < sizeof line - n - 2 ? text.n : sizeof line - n - 2);
-    pb_note_node(c, PB_NOTE_REJECTED, NULL, code, (struct pbay_str){line, n + 2 + text.n < sizeof line ? n + 2 + text.n : sizeof line});
+    pb_note_node(c, PB_NOTE_REJECTED, NULL, code,
+                 (struct pbay_str){line, n + 2 + text.n < sizeof line ? n + 2 + text.n : sizeof line});
 }
 
-static void reject(struct pb_core *c, struct pb_link *link, const struct pb_frame *f, enum pbay_err code, const char *text)
+static void reject(struct pb_core *c, struct pb_link *link, const struct pb_frame *f, enum pbay_err code,
+                   const char *text)
 {
     pb_link_send(c, link, &(struct pb_frame){.verb = PB_REJECT, .code = code, .cause = code, .text = pbay_str(text)});
     link->state = PB_LINK_SUPERSEDED;
     note_rejected(c, f, code, pbay_str(text));
 }
 
-static struct pb_node *node_of_hello(struct pb_core *c, const struct pb_frame *f, enum pbay_err *code, const char **text)
+static struct pb_node *node_of_hello(struct pb_core *c, const struct pb_frame *f, enum pbay_err *code,
+                                     const char **text)
 {
     struct pb_group *g = pb_group_find(c, f->agent, f->role == PB_AGENT ? pbay_str("") : f->name);
     struct pbay_pubid id;
@@ -405,7 +412,8 @@ static bool is_refused(struct pb_core *c, struct pb_link *link, const struct pb_
         say_fenced(c, link);
         return true;
     }
-    if (node->known && memcmp(node->incarnation, link->incarnation, PBAY_ID_SIZE) == 0 && link->link_no <= node->link_no) {
+    if (node->known && memcmp(node->incarnation, link->incarnation, PBAY_ID_SIZE) == 0 &&
+        link->link_no <= node->link_no) {
         link->state = PB_LINK_SUPERSEDED; /* a late HELLO of an older socket */
         return true;
     }
@@ -585,7 +593,8 @@ static void on_drain(struct pb_core *c, struct pb_node *node, const struct pb_fr
 
     (void)f;
     node->draining = true;
-    DL_FOREACH_SAFE2(node->to, s, tmp, next_to) {
+    DL_FOREACH_SAFE2(node->to, s, tmp, next_to)
+    {
         if (s->state != PB_RELEASING)
             pb_stream_release(c, s);
     }
@@ -609,11 +618,20 @@ typedef void handler(struct pb_core *, struct pb_node *, const struct pb_frame *
 
 /* SPEC section 4: what a session may say. */
 static handler *const handlers[PB_VERB_COUNT] = {
-    [PB_OPEN] = pb_stream_open,   [PB_ANSWER] = pb_stream_answer, [PB_PUB] = pb_mail_pub,
-    [PB_SETTLE] = pb_mail_settle, [PB_NEED] = pb_flow_need,       [PB_END] = pb_mail_end,
-    [PB_ENDED] = pb_mail_ended,   [PB_RELEASED] = pb_stream_released, [PB_CLOSE] = pb_stream_close,
-    [PB_PING] = on_ping,          [PB_GAP] = on_gap,              [PB_DRAIN] = on_drain,
-    [PB_BYE] = on_bye,            [PB_STATE] = on_state,
+    [PB_OPEN] = pb_stream_open,
+    [PB_ANSWER] = pb_stream_answer,
+    [PB_PUB] = pb_mail_pub,
+    [PB_SETTLE] = pb_mail_settle,
+    [PB_NEED] = pb_flow_need,
+    [PB_END] = pb_mail_end,
+    [PB_ENDED] = pb_mail_ended,
+    [PB_RELEASED] = pb_stream_released,
+    [PB_CLOSE] = pb_stream_close,
+    [PB_PING] = on_ping,
+    [PB_GAP] = on_gap,
+    [PB_DRAIN] = on_drain,
+    [PB_BYE] = on_bye,
+    [PB_STATE] = on_state,
 };
 
 static void pending_part(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
@@ -674,7 +692,8 @@ void pb_link_frame(struct pb_core *c, struct pb_event *ev)
             break;
         }
         take_part(c, link, &f);
-        if (state == PB_LINK_SUPERSEDED || state == PB_LINK_FENCED || (state == PB_LINK_SESSION && link->state != state))
+        if (state == PB_LINK_SUPERSEDED || state == PB_LINK_FENCED ||
+            (state == PB_LINK_SESSION && link->state != state))
             break; /* one answer for a message; nothing after a loss counts */
     }
     move_or_copy(c, ev);
@@ -706,10 +725,10 @@ void pb_link_tick(struct pb_core *c)
     struct pb_node *node;
 
     for (g = c->groups; g; g = g->hh.next)
-        DL_FOREACH(g->nodes, node)
+        DL_FOREACH (g->nodes, node)
             node_tick(c, node);
-    HASH_ITER(hh, c->links, link, tmp) {
-        if (is_idle(link) && c->now - link->last_received > 4 * (int64_t)c->conf->timeout_ms)
+    HASH_ITER (hh, c->links, link, tmp) {
+        if (is_idle(link) && c->now - link->last_received > (int64_t)4 * c->conf->timeout_ms)
             free_link(c, link);
     }
 }
@@ -719,9 +738,9 @@ void pb_link_fini(struct pb_core *c)
     struct pb_link *link, *tmp;
     struct pb_claim *claim, *next;
 
-    HASH_ITER(hh, c->links, link, tmp)
+    HASH_ITER (hh, c->links, link, tmp)
         free_link(c, link);
-    HASH_ITER(hh, c->claims, claim, next) {
+    HASH_ITER (hh, c->claims, claim, next) {
         HASH_DEL(c->claims, claim);
         free(claim);
     }

@@ -64,7 +64,8 @@ static void tell_ended(struct pb_core *c, const struct pb_stream *s, const struc
         pb_link_send(c, s->to_node->link, &(struct pb_frame){.verb = PB_ENDED, .stream = s->sid, .seq = seq});
 }
 
-/* The sender has finished with everything below base: it has settled or ended there, and its ENDED may have been lost. */
+/* The sender has finished with everything below base: it has settled or ended there, and its ENDED may have been lost.
+ */
 void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base)
 {
     while (s->w.lo < base) {
@@ -89,12 +90,17 @@ static void say_end(struct pb_core *c, const struct pb_stream *s, uint64_t seq)
     const struct pb_ending *e = slot->p;
 
     if (pb_sender_linked(s))
-        pb_link_send(c, s->sender->link, &(struct pb_frame){.verb = PB_END, .stream = s->no, .seq = seq, .code = e->code,
-                                                          .cause = e->cause, .text = pbay_str(e->text)});
+        pb_link_send(c, s->sender->link,
+                     &(struct pb_frame){.verb = PB_END,
+                                        .stream = s->no,
+                                        .seq = seq,
+                                        .code = e->code,
+                                        .cause = e->cause,
+                                        .text = pbay_str(e->text)});
 }
 
-/* SPEC 7.2: what the node's last link may have lost is said again, once for each link and whatever the stream's state: a
- * receiver that is to release a stream waits for it too. */
+/* SPEC 7.2: what the node's last link may have lost is said again, once for each link and whatever the stream's state:
+ * a receiver that is to release a stream waits for it too. */
 void pb_mail_say_ends(struct pb_core *c, struct pb_node *node)
 {
     for (const struct pb_stream *s = node->from; s; s = s->by_no.next) {
@@ -138,7 +144,8 @@ void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum 
 }
 
 /* SPEC 7.1: of an envelope that a receiver may have been given, the outcome is not known. */
-static void end_unless_given(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, struct pbay_str text)
+static void end_unless_given(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code,
+                             struct pbay_str text)
 {
     const struct pb_slot *slot = pb_window_at(&s->w, seq);
     bool maybe = slot->flags & PB_SLOT_EVER || seq <= s->sent_high;
@@ -211,7 +218,8 @@ static void settle_range(struct pb_core *c, struct pb_stream *s, uint64_t lo, ui
         settle_one(c, s, q);
 }
 
-/* Does a receiver speak of sequences that its stream does not have yet? A protocol error, before anything is believed. */
+/* Does a receiver speak of sequences that its stream does not have yet? A protocol error, before anything is believed.
+ */
 bool pb_mail_beyond(const struct pb_stream *s, const struct pb_frame *f)
 {
     struct pb_rd r = pb_span_reader(f->settled), held = pb_span_reader(f->held);
@@ -293,7 +301,8 @@ void pb_mail_settle(struct pb_core *c, struct pb_node *node, const struct pb_fra
 
 /* ---- dispatch (SPEC 6.4) ---- */
 
-/* SPEC 8.2: while a suspect is given its process is given nothing else, and it waits until the process holds nothing. */
+/* SPEC 8.2: while a suspect is given its process is given nothing else, and it waits until the process holds nothing.
+ */
 static bool lone_rule(const struct pb_stream *s)
 {
     const struct pb_node *node = s->to_node;
@@ -305,7 +314,8 @@ static bool lone_rule(const struct pb_stream *s)
         return true;
     if (s->lone && node->n_given)
         return false;
-    DL_FOREACH2(node->to, x, next_to) {
+    DL_FOREACH2(node->to, x, next_to)
+    {
         if (x != s && x->lone && (x->n_given || (!s->lone && x->state == PB_OPEN_ && x->n_parked && !x->n_ending)))
             return false;
     }
@@ -356,7 +366,8 @@ static bool allowed(struct pb_stream *s, const struct pb_frame *f, char *text, s
     if (p->verdict == PB_ALLOWED)
         return true;
     rule = p->rule;
-    if (p->verdict == PB_BY_OPERATION && pb_meta_read(f->meta, &m) && pb_restrict_operation(conn, p, m.operation, &rule))
+    if (p->verdict == PB_BY_OPERATION && pb_meta_read(f->meta, &m) &&
+        pb_restrict_operation(conn, p, m.operation, &rule))
         return true;
     pb_restrict_text(conn, rule, text, n);
     return false;
@@ -443,7 +454,8 @@ void pb_mail_pump(struct pb_core *c, struct pb_stream *s)
     }
 }
 
-/* Something was finished there: at the end of the turn look again at what waits for a suspect, or at a suspect that waits. */
+/* Something was finished there: at the end of the turn look again at what waits for a suspect, or at a suspect that
+ * waits. */
 void pb_mail_due(struct pb_core *c, struct pb_node *node)
 {
     if (node->n_lone == 0 && !node->pump)
@@ -463,7 +475,8 @@ void pb_mail_flush(struct pb_core *c)
 
         c->pumps = node->next_pump;
         node->pump = false;
-        DL_FOREACH_SAFE2(node->to, s, tmp, next_to) {
+        DL_FOREACH_SAFE2(node->to, s, tmp, next_to)
+        {
             if (s->n_parked)
                 pb_mail_pump(c, s);
         }

@@ -1,4 +1,5 @@
-/* The one evaluator of protocol restrictions (SPEC 7.4): excluded wins over restricted; an empty restricted list allows all. */
+/* The one evaluator of protocol restrictions (SPEC 7.4): excluded wins over restricted; an empty restricted list allows
+ * all. */
 #include "broker/core_int.h"
 
 #include <string.h>
@@ -37,7 +38,8 @@ static const struct pbay_rule *find_operation(const struct pbay_rule *rules, siz
                                               struct pbay_str operation)
 {
     for (size_t i = 0; i < n; i++) {
-        if (pbay_pubid_eq(&rules[i].id, id) && (is_whole(&rules[i]) || pbay_str_eq(pbay_str(rules[i].operation), operation)))
+        if (pbay_pubid_eq(&rules[i].id, id) &&
+            (is_whole(&rules[i]) || pbay_str_eq(pbay_str(rules[i].operation), operation)))
             return &rules[i];
     }
     return NULL;

@@ -108,8 +108,8 @@ static struct pb_group *by_helper(const struct pb_stream *s)
     return h && h->via->aconf ? h->via : NULL;
 }
 
-static struct pb_group *named(struct pb_core *c, const struct pbay_agent_conf *a, struct pbay_str id, enum pbay_err *code,
-                              const char **text)
+static struct pb_group *named(struct pb_core *c, const struct pbay_agent_conf *a, struct pbay_str id,
+                              enum pbay_err *code, const char **text)
 {
     struct pb_group *g = by_public_id(c, a, id);
 
@@ -176,6 +176,6 @@ void pb_route_fini(struct pb_group *g)
 {
     struct pb_helped *h, *tmp;
 
-    HASH_ITER(hh, g->helped, h, tmp)
+    HASH_ITER (hh, g->helped, h, tmp)
         forget(g, h);
 }

@@ -1,4 +1,5 @@
-/* The life of a stream in the broker (SPEC section 6.3): open, resume after any crash and move to another receiver are one path,
+/* The life of a stream in the broker (SPEC section 6.3): open, resume after any crash and move to another receiver are
+ * one path,
  *
  *     WAITING -- routed, receiver picked: OPEN to it --> ASKING -- ANSWER --> OPEN -- RELEASE --> RELEASING --> WAITING
  *
@@ -75,8 +76,8 @@ static void leave_waiting(struct pb_core *c, struct pb_stream *s)
 static void close_at_receiver(struct pb_core *c, struct pb_stream *s)
 {
     if (pb_linked(s->to_node, s->to_incarnation))
-        pb_link_send(c, s->to_node->link, &(struct pb_frame){.verb = PB_CLOSE, .origin = incarnation_of(s->sender),
-                                                            .origin_stream = s->no});
+        pb_link_send(c, s->to_node->link,
+                     &(struct pb_frame){.verb = PB_CLOSE, .origin = incarnation_of(s->sender), .origin_stream = s->no});
 }
 
 void pb_stream_free(struct pb_core *c, struct pb_stream *s)
@@ -130,7 +131,7 @@ static bool all_attached(const struct pb_core *c)
 
         if (!g->aconf || g->failed)
             continue;
-        DL_FOREACH(g->nodes, node)
+        DL_FOREACH (g->nodes, node)
             ready += is_ready(node);
         if (ready < (g->cconf ? g->cconf->instances : 1U))
             return false;
@@ -138,8 +139,8 @@ static bool all_attached(const struct pb_core *c)
     return true;
 }
 
-/* SPEC 3.7: it may end early, but not before the leases that our predecessor gave have run out: a receiver that has not noticed
- * yet may go on with what it holds until then. */
+/* SPEC 3.7: it may end early, but not before the leases that our predecessor gave have run out: a receiver that has not
+ * noticed yet may go on with what it holds until then. */
 static bool in_grace(const struct pb_core *c)
 {
     return c->now <= c->started + c->conf->timeout_ms || (c->now < c->started + c->conf->grace_ms && !all_attached(c));
@@ -150,7 +151,7 @@ static struct pb_node *least_loaded(const struct pb_stream *s)
 {
     struct pb_node *node, *best = NULL;
 
-    DL_FOREACH(s->target->nodes, node) {
+    DL_FOREACH (s->target->nodes, node) {
         if (!is_ready(node) || (s->instance.n && !pbay_str_eq(pbay_str(node->instance), s->instance)))
             continue;
         if (!best || node->n_to < best->n_to)
@@ -164,7 +165,7 @@ static struct pb_node *pick_origin(const struct pb_stream *s, bool *gone)
 {
     struct pb_node *node;
 
-    DL_FOREACH(s->target->nodes, node) {
+    DL_FOREACH (s->target->nodes, node) {
         if (!pbay_str_eq(pbay_str(node->instance), s->instance))
             continue;
         *gone = node->known && (node->dead || memcmp(node->incarnation, s->origin.p, PBAY_ID_SIZE) != 0);
@@ -232,7 +233,8 @@ static bool all_forbidden(struct pb_stream *s, const struct pbay_conn_conf **con
     return true;
 }
 
-/* An idle sender has to hear END(0) too, or it would go on in a round that nobody knows; but nothing of its has ended. */
+/* An idle sender has to hear END(0) too, or it would go on in a round that nobody knows; but nothing of its has ended.
+ */
 static void note_end_all(struct pb_core *c, const struct pb_stream *s, enum pbay_err code, const char *text)
 {
     uint64_t n = s->next - s->w.lo;
@@ -249,10 +251,11 @@ static void note_end_all(struct pb_core *c, const struct pb_stream *s, enum pbay
 void pb_stream_end_all(struct pb_core *c, struct pb_stream *s, enum pbay_err code, const char *text)
 {
     if (!pb_sender_linked(s))
-        return; /* it will hear when it is back */
+        return;                /* it will hear when it is back */
     pb_mail_say_settled(c, s); /* what END(0) must not end */
-    pb_link_send(c, s->sender->link, &(struct pb_frame){.verb = PB_END, .stream = s->no, .seq = 0, .code = code,
-                                                       .cause = code, .text = pbay_str(text)});
+    pb_link_send(c, s->sender->link,
+                 &(struct pb_frame){
+                     .verb = PB_END, .stream = s->no, .seq = 0, .code = code, .cause = code, .text = pbay_str(text)});
     note_end_all(c, s, code, text);
     pb_stream_free(c, s);
 }
@@ -265,7 +268,7 @@ static bool has_failed(const struct pb_group *g)
 
     if (g->failed)
         return true;
-    DL_FOREACH(g->nodes, node) {
+    DL_FOREACH (g->nodes, node) {
         if (node->state != PB_ST_FAILED)
             return false;
         any = true;
@@ -311,9 +314,11 @@ void pb_stream_route(struct pb_core *c, struct pb_stream *s)
         bind(s, node);
         pb_stream_ask(c, s);
     } else if (has_failed(s->target)) {
-        pb_stream_end_all(c, s, PBAY_DISCONNECTED, s->target->failed ? s->target->failed_text : "the connection has failed");
+        pb_stream_end_all(c, s, PBAY_DISCONNECTED,
+                          s->target->failed ? s->target->failed_text : "the connection has failed");
     } else if (hold_is_over(c, s)) {
-        pb_stream_end_all(c, s, s->origin.n ? PBAY_INSTANCE_GONE : PBAY_DISCONNECTED, "not attached for longer than hold");
+        pb_stream_end_all(c, s, s->origin.n ? PBAY_INSTANCE_GONE : PBAY_DISCONNECTED,
+                          "not attached for longer than hold");
     }
 }
 
@@ -322,7 +327,8 @@ void pb_stream_route_waiting(struct pb_core *c)
     struct pb_stream *s, *tmp;
 
     c->route_due = false;
-    DL_FOREACH_SAFE2(c->waiting, s, tmp, next_wait) {
+    DL_FOREACH_SAFE2(c->waiting, s, tmp, next_wait)
+    {
         if (pb_sender_linked(s))
             pb_stream_route(c, s);
     }
@@ -386,8 +392,10 @@ void pb_stream_release(struct pb_core *c, struct pb_stream *s)
     pb_stream_untell(c, s);
     s->state = PB_RELEASING;
     if (pb_linked(s->to_node, s->to_incarnation))
-        pb_link_send(c, s->to_node->link, &(struct pb_frame){.verb = PB_RELEASE, .stream = s->sid,
-                                                            .origin = incarnation_of(s->sender), .origin_stream = s->no});
+        pb_link_send(
+            c, s->to_node->link,
+            &(struct pb_frame){
+                .verb = PB_RELEASE, .stream = s->sid, .origin = incarnation_of(s->sender), .origin_stream = s->no});
 }
 
 void pb_stream_released(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
@@ -425,7 +433,7 @@ void pb_stream_node_death(struct pb_core *c, struct pb_node *node, bool unclean)
     struct pb_stream *s, *tmp;
 
     DL_FOREACH_SAFE2(node->to, s, tmp, next_to)
-        leave(c, s, unclean);
+    leave(c, s, unclean);
     c->route_due = true;
 }
 
@@ -434,7 +442,8 @@ void pb_stream_node_back(struct pb_core *c, struct pb_node *node)
 {
     struct pb_stream *s, *tmp;
 
-    DL_FOREACH_SAFE2(node->to, s, tmp, next_to) {
+    DL_FOREACH_SAFE2(node->to, s, tmp, next_to)
+    {
         if (s->state == PB_RELEASING)
             pb_stream_release(c, s);
         else
@@ -447,7 +456,7 @@ void pb_stream_forget_from(struct pb_core *c, struct pb_node *node)
 {
     struct pb_stream *s, *tmp;
 
-    HASH_ITER(by_no, node->from, s, tmp)
+    HASH_ITER (by_no, node->from, s, tmp)
         pb_stream_free(c, s);
 }
 
@@ -463,7 +472,8 @@ static struct pbay_str keep(char **to, struct pbay_str v)
     return kept;
 }
 
-/* The strings of a stream, anew at each OPEN: the list of protocols may have grown. false = a protocol is no public id. */
+/* The strings of a stream, anew at each OPEN: the list of protocols may have grown. false = a protocol is no public id.
+ */
 static bool take_strings(struct pb_stream *s, const struct pb_frame *f)
 {
     size_t n = f->to.n + f->sender.n + f->connection.n + f->conn_instance.n + f->origin.n + f->protocols.raw.n;
@@ -516,7 +526,8 @@ static bool is_same_key(const struct pb_stream *s, const struct pb_frame *f)
 
 static const char *check_open(const struct pb_stream *s, const struct pb_node *node, const struct pb_frame *f)
 {
-    if (f->stream == 0 || f->base == 0 || f->base >= f->next || f->next > PB_MAX_SEQ || f->next - f->base > PB_MAX_WINDOW)
+    if (f->stream == 0 || f->base == 0 || f->base >= f->next || f->next > PB_MAX_SEQ ||
+        f->next - f->base > PB_MAX_WINDOW)
         return "OPEN with a bad base or next";
     if (f->to.n == 0 || f->sender.n == 0)
         return "OPEN without to or sender";
@@ -604,7 +615,8 @@ static uint64_t first_wanted(const struct pb_stream *s)
 
 void pb_stream_opened(struct pb_core *c, struct pb_stream *s)
 {
-    struct pb_frame f = {.verb = PB_OPENED, .stream = s->no, .incarnation = {(const char *)s->to_incarnation, PBAY_ID_SIZE}};
+    struct pb_frame f = {
+        .verb = PB_OPENED, .stream = s->no, .incarnation = {(const char *)s->to_incarnation, PBAY_ID_SIZE}};
 
     if (!pb_sender_linked(s))
         return;
@@ -654,7 +666,7 @@ void pb_stream_tick(struct pb_core *c)
     struct pb_stream *s, *tmp;
 
     pb_stream_route_waiting(c);
-    HASH_ITER(by_sid, c->by_sid, s, tmp) {
+    HASH_ITER (by_sid, c->by_sid, s, tmp) {
         if (s->n_parked)
             pb_mail_pump(c, s);
     }

@@ -206,11 +206,11 @@ static const struct {
     void (*handle)(struct pb_session *, const struct pb_frame *);
     bool unlinked; /* also before WELCOME */
 } handlers[PB_VERB_COUNT] = {
-    [PB_WELCOME] = {on_welcome, true},      [PB_REJECT] = {on_refusal, true},   [PB_WHO] = {on_refusal, true},
-    [PB_BYE] = {on_bye, true},              [PB_GAP] = {on_refusal, true},      [PB_PONG] = {on_pong, false},
-    [PB_DRAIN] = {on_drain, false},         [PB_OPENED] = {pb_send_opened, false}, [PB_CREDIT] = {pb_send_credit, false},
-    [PB_END] = {pb_send_end, false},        [PB_SETTLE] = {pb_send_settle, false}, [PB_OPEN] = {pb_recv_open, false},
-    [PB_PUB] = {pb_recv_pub, false},        [PB_RELEASE] = {pb_recv_release, false}, [PB_CLOSE] = {pb_recv_close, false},
+    [PB_WELCOME] = {on_welcome, true},   [PB_REJECT] = {on_refusal, true},        [PB_WHO] = {on_refusal, true},
+    [PB_BYE] = {on_bye, true},           [PB_GAP] = {on_refusal, true},           [PB_PONG] = {on_pong, false},
+    [PB_DRAIN] = {on_drain, false},      [PB_OPENED] = {pb_send_opened, false},   [PB_CREDIT] = {pb_send_credit, false},
+    [PB_END] = {pb_send_end, false},     [PB_SETTLE] = {pb_send_settle, false},   [PB_OPEN] = {pb_recv_open, false},
+    [PB_PUB] = {pb_recv_pub, false},     [PB_RELEASE] = {pb_recv_release, false}, [PB_CLOSE] = {pb_recv_close, false},
     [PB_ENDED] = {pb_recv_ended, false},
 };
 
@@ -233,7 +233,8 @@ void pb_session_frame(struct pb_session *s, int64_t now, const uint8_t *p, size_
 
 int64_t pb_session_tick(struct pb_session *s, int64_t now)
 {
-    int64_t due = pb_send_expire(s, now), limit = s->last_received + (s->state == PB_LINKED ? s->timeout_ms : HELLO_TIMEOUT);
+    int64_t due = pb_send_expire(s, now),
+            limit = s->last_received + (s->state == PB_LINKED ? s->timeout_ms : HELLO_TIMEOUT);
 
     if (s->state == PB_NO_SOCKET || s->wants_close)
         return due;
@@ -280,13 +281,14 @@ bool pb_session_outcome(struct pb_session *s, struct pb_outcome *o)
     return true;
 }
 
-void pb_session_report(struct pb_session *s, enum pb_node_state state, enum pbay_err code, const char *text, uint32_t retry_ms)
+void pb_session_report(struct pb_session *s, enum pb_node_state state, enum pbay_err code, const char *text,
+                       uint32_t retry_ms)
 {
     size_t n = strnlen(text, PB_MAX_TEXT);
 
     memcpy(s->report_text, text, n);
-    s->report = (struct pb_frame){.verb = PB_STATE, .state = state, .code = code, .retry_ms = retry_ms,
-                                  .text = {s->report_text, n}};
+    s->report = (struct pb_frame){
+        .verb = PB_STATE, .state = state, .code = code, .retry_ms = retry_ms, .text = {s->report_text, n}};
     s->reported = true;
     if (s->state == PB_LINKED)
         pb_ctl(s, &s->report);

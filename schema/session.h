@@ -1,9 +1,9 @@
-/* The node's end of the link protocol as a pure state machine: no socket, no clock, no thread. Agent library, connection
- * runtime and simulator drive the same code. Times are milliseconds of any monotonic clock, passed in.
+/* The node's end of the link protocol as a pure state machine: no socket, no clock, no thread. Agent library,
+ * connection runtime and simulator drive the same code. Times are milliseconds of any monotonic clock, passed in.
  *
- *   in:  pb_session_up/down (a socket was opened/closed), pb_session_frame (a message came), pb_session_tick (time passed),
- *        pb_session_put (an envelope to send), pb_session_next/finish/give_back (work on received envelopes)
- *   out: pb_session_pack (the next message to send), pb_session_outcome (how a put envelope ended), wants_close, fatal
+ *   in:  pb_session_up/down (a socket was opened/closed), pb_session_frame (a message came), pb_session_tick (time
+ * passed), pb_session_put (an envelope to send), pb_session_next/finish/give_back (work on received envelopes) out:
+ * pb_session_pack (the next message to send), pb_session_outcome (how a put envelope ended), wants_close, fatal
  *
  * Files: session.c (link), session_send.c (streams as their sender), session_recv.c (streams as their receiver).
  */
@@ -99,11 +99,11 @@ struct pb_outcome {
 struct pb_session {
     struct pb_session_conf conf;
     enum { PB_NO_SOCKET, PB_HELLO_SENT, PB_LINKED } state;
-    bool wants_close;       /* the socket is to be closed: pb_session_down, then a new one */
-    enum pbay_err why;      /* the reason for that, or the last REJECT */
+    bool wants_close;  /* the socket is to be closed: pb_session_down, then a new one */
+    enum pbay_err why; /* the reason for that, or the last REJECT */
     char text[PB_MAX_TEXT + 1];
-    bool fatal;             /* FENCED: this process is to end */
-    bool draining;          /* we said DRAIN */
+    bool fatal;    /* FENCED: this process is to end */
+    bool draining; /* we said DRAIN */
     bool broker_draining;
     uint64_t link, sent, received;
     uint8_t boot[PBAY_ID_SIZE];
@@ -157,7 +157,8 @@ enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pba
 /* The next end of a put envelope into *o; false = none. */
 bool pb_session_outcome(struct pb_session *s, struct pb_outcome *o);
 
-/* Start the next received envelope: it is shown to the application now. NULL = none may be started. It lives until finish. */
+/* Start the next received envelope: it is shown to the application now. NULL = none may be started. It lives until
+ * finish. */
 struct pb_held *pb_session_next(struct pb_session *s, int64_t now);
 
 /* The application has finished with it: err PBAY_OK settles; otherwise the sender is told END err, text. h is freed. */
@@ -168,7 +169,8 @@ void pb_session_give_back(struct pb_session *s, struct pb_held *h);
 void pb_session_unblock(struct pb_session *s);
 
 /* Tell the broker our state; repeated after each new link. */
-void pb_session_report(struct pb_session *s, enum pb_node_state state, enum pbay_err code, const char *text, uint32_t retry_ms);
+void pb_session_report(struct pb_session *s, enum pb_node_state state, enum pbay_err code, const char *text,
+                       uint32_t retry_ms);
 
 /* Stop taking: DRAIN is sent; what is started finishes. pb_session_drained: nothing started and nothing retained. */
 void pb_session_drain(struct pb_session *s);

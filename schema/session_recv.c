@@ -190,7 +190,7 @@ void pb_recv_fini(struct pb_session *s)
 {
     struct pb_receiver *rs, *tmp;
 
-    HASH_ITER(by_key, s->receivers, rs, tmp)
+    HASH_ITER (by_key, s->receivers, rs, tmp)
         free_receiver(s, rs);
 }
 
@@ -198,7 +198,7 @@ void pb_recv_down(struct pb_session *s)
 {
     struct pb_receiver *rs, *tmp;
 
-    HASH_ITER(by_key, s->receivers, rs, tmp) {
+    HASH_ITER (by_key, s->receivers, rs, tmp) {
         forget_unstarted(s, rs);
         undirty(s, rs);
         set_no(s, rs, 0);
@@ -206,14 +206,14 @@ void pb_recv_down(struct pb_session *s)
     }
 }
 
-/* SPEC 3.2: the streams that we served last, so that they come back to us after a broker's crash. Others that we only remember
- * may be served by another process now. */
+/* SPEC 3.2: the streams that we served last, so that they come back to us after a broker's crash. Others that we only
+ * remember may be served by another process now. */
 uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list)
 {
     struct pb_receiver *rs, *tmp;
     uint32_t n = 0;
 
-    HASH_ITER(by_key, s->receivers, rs, tmp) {
+    HASH_ITER (by_key, s->receivers, rs, tmp) {
         uint32_t no;
 
         if (!rs->serving)
@@ -235,7 +235,7 @@ void pb_recv_claimed(struct pb_session *s)
 {
     struct pb_receiver *rs, *tmp;
 
-    HASH_ITER(by_key, s->receivers, rs, tmp)
+    HASH_ITER (by_key, s->receivers, rs, tmp)
         rs->serving = false;
 }
 
@@ -296,7 +296,7 @@ static void drop_oldest(struct pb_session *s)
 
     if (s->n_receivers < MAX_RECEIVERS)
         return;
-    HASH_ITER(by_key, s->receivers, rs, tmp) {
+    HASH_ITER (by_key, s->receivers, rs, tmp) {
         if (rs->no == 0 && rs->held == 0) {
             free_receiver(s, rs);
             return;
@@ -544,7 +544,8 @@ void pb_recv_ended(struct pb_session *s, const struct pb_frame *f)
 
 /* ---- the application's side ---- */
 
-/* SPEC 3.6: only while a PONG echoes a PING of less than one timeout ago; the broker declares us dead later than that. */
+/* SPEC 3.6: only while a PONG echoes a PING of less than one timeout ago; the broker declares us dead later than that.
+ */
 static bool may_start(const struct pb_session *s, int64_t now)
 {
     if (PB_MUT(NO_LEASE))
@@ -558,7 +559,7 @@ struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
 
     if (!may_start(s, now))
         return NULL;
-    DL_FOREACH(s->ready, h) {
+    DL_FOREACH (s->ready, h) {
         if (h->stream && h->stream->blocked)
             continue;
         DL_DELETE(s->ready, h);
@@ -625,6 +626,6 @@ void pb_session_unblock(struct pb_session *s)
 {
     struct pb_receiver *rs, *tmp;
 
-    HASH_ITER(by_key, s->receivers, rs, tmp)
+    HASH_ITER (by_key, s->receivers, rs, tmp)
         rs->blocked = false;
 }

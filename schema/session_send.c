@@ -123,7 +123,7 @@ void pb_send_linked(struct pb_session *s)
 {
     struct pb_sender *st, *tmp;
 
-    HASH_ITER(by_no, s->senders, st, tmp)
+    HASH_ITER (by_no, s->senders, st, tmp)
         open_stream(s, st);
 }
 
@@ -131,7 +131,7 @@ void pb_send_down(struct pb_session *s)
 {
     struct pb_sender *st, *tmp;
 
-    HASH_ITER(by_no, s->senders, st, tmp) {
+    HASH_ITER (by_no, s->senders, st, tmp) {
         st->state = PB_IDLE;
         leave_turn(s, st);
     }
@@ -157,11 +157,12 @@ void pb_send_fini(struct pb_session *s)
 {
     struct pb_sender *st, *tmp;
 
-    HASH_ITER(by_no, s->senders, st, tmp)
+    HASH_ITER (by_no, s->senders, st, tmp)
         free_sender(s, st);
 }
 
-/* SPEC 6.8: at the bound, the stream that was used longest ago and has nothing unsettled is closed; its number is never reused. */
+/* SPEC 6.8: at the bound, the stream that was used longest ago and has nothing unsettled is closed; its number is never
+ * reused. */
 static bool make_room(struct pb_session *s)
 {
     struct pb_sender *st;
@@ -170,7 +171,8 @@ static bool make_room(struct pb_session *s)
         return true;
     if (s->state != PB_LINKED)
         return false;
-    DL_FOREACH2(s->use, st, next_use) {
+    DL_FOREACH2(s->use, st, next_use)
+    {
         if (st->w.n == 0) {
             pb_ctl(s, &(struct pb_frame){.verb = PB_CLOSE, .stream = st->no});
             free_sender(s, st);
@@ -201,7 +203,8 @@ static struct pbay_str key_take(const char **p)
     return v;
 }
 
-/* SPEC 6.1: a protocol that has a default route of its own is a stream of its own, unless the envelope says where to go. */
+/* SPEC 6.1: a protocol that has a default route of its own is a stream of its own, unless the envelope says where to
+ * go. */
 static struct pbay_str split_protocol(const struct pb_session *s, const struct pbay_envelope *e)
 {
     if (e->origin.name.n == 0 && e->connection_id.n == 0) {
@@ -299,7 +302,8 @@ static enum pbay_err check_envelope(const struct pb_session *s, const struct pba
         return PBAY_INVALID;
     if (e->connection_id.n > PBAY_MAX_PUBLIC_ID || (e->connection_id.n && !is_pubid(e->connection_id)))
         return PBAY_INVALID;
-    if (e->instance.n > PBAY_MAX_INSTANCE || e->origin.name.n > PBAY_MAX_NAME || e->origin.instance.n > PBAY_MAX_INSTANCE)
+    if (e->instance.n > PBAY_MAX_INSTANCE || e->origin.name.n > PBAY_MAX_NAME ||
+        e->origin.instance.n > PBAY_MAX_INSTANCE)
         return PBAY_INVALID;
     if (meta > PBAY_MAX_META || e->replay > PBAY_REPLAY_NEVER)
         return PBAY_INVALID;
@@ -454,7 +458,8 @@ static void end_all(struct pb_session *s, struct pb_sender *st, const struct pb_
         bool sent = slot->flags & SLOT_SENT;
 
         if (slot->state == SLOT_RETAINED)
-            end_slot(s, st, slot, sent ? PBAY_OUTCOME_UNKNOWN : (enum pbay_err)f->code, (enum pbay_err)f->code, f->text);
+            end_slot(s, st, slot, sent ? PBAY_OUTCOME_UNKNOWN : (enum pbay_err)f->code, (enum pbay_err)f->code,
+                     f->text);
     }
     leave_turn(s, st);
     st->state = PB_IDLE;
@@ -477,7 +482,8 @@ void pb_send_end(struct pb_session *s, const struct pb_frame *f)
 
 /* ---- sending ---- */
 
-/* SPEC 5.4: an envelope that was never sent ends EXPIRED at its deadline; one that was sent is the broker's to judge. */
+/* SPEC 5.4: an envelope that was never sent ends EXPIRED at its deadline; one that was sent is the broker's to judge.
+ */
 int64_t pb_send_expire(struct pb_session *s, int64_t now)
 {
     struct pb_sender *st, *tmp;
@@ -485,7 +491,7 @@ int64_t pb_send_expire(struct pb_session *s, int64_t now)
 
     if (now < s->next_deadline)
         return s->next_deadline;
-    HASH_ITER(by_no, s->senders, st, tmp) {
+    HASH_ITER (by_no, s->senders, st, tmp) {
         for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++) {
             struct pb_slot *slot = pb_window_at(&st->w, q);
             struct pb_retained *e = slot->p;
@@ -534,7 +540,8 @@ static void publish(struct pb_sender *st, uint64_t seq, struct pb_slot *slot, in
     st->used_b += e->n;
 }
 
-/* Send from one stream, which may have to be opened first, until its credit, its envelopes or the message is at an end; true = it has more for another message. */
+/* Send from one stream, which may have to be opened first, until its credit, its envelopes or the message is at an end;
+ * true = it has more for another message. */
 static bool pack_stream(struct pb_session *s, struct pb_sender *st, int64_t now, struct pb_buf *b)
 {
     if (must_open(st)) {

@@ -1,5 +1,5 @@
-/* A window of sequences: one slot for each sequence from `lo` on, in a ring. Sender, broker and receiver of a stream keep their
- * state per envelope in one of these. */
+/* A window of sequences: one slot for each sequence from `lo` on, in a ring. Sender, broker and receiver of a stream
+ * keep their state per envelope in one of these. */
 #ifndef PB_WINDOW_H
 #define PB_WINDOW_H
 

@@ -162,7 +162,8 @@ void chk_sum(uint64_t pool, uint64_t used, uint64_t sum)
     if (used > pool)
         violation("I6 granted and held: %llu of %llu", (unsigned long long)used, (unsigned long long)pool);
     if (used != sum)
-        violation("I6 credit is not conserved: %llu counted, %llu added up", (unsigned long long)used, (unsigned long long)sum);
+        violation("I6 credit is not conserved: %llu counted, %llu added up", (unsigned long long)used,
+                  (unsigned long long)sum);
 }
 
 int chk_open(bool (*alive)(int))

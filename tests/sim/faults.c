@@ -1,4 +1,5 @@
-/* The faults. Each says whether it could do anything; only then it is counted, by the states that the broker's streams were in. */
+/* The faults. Each says whether it could do anything; only then it is counted, by the states that the broker's streams
+ * were in. */
 #include <string.h>
 
 #include "world.h"
@@ -86,7 +87,8 @@ static bool cut_broker(struct world *w, struct proc *p)
     return true;
 }
 
-/* A link that loses does not duplicate as well: in PING's count the two would cancel out, and no transport does both. */
+/* A link that loses does not duplicate as well: in PING's count the two would cancel out, and no transport does both.
+ */
 static bool lose(struct world *w, struct proc *p)
 {
     struct sock *k = socket_of(w, p);
@@ -156,7 +158,8 @@ static bool start_double(struct world *w, struct proc *p)
     return spawn(w, p->node) != NULL;
 }
 
-/* The whole process stands still; what comes meanwhile lies in its socket. Longer than the broker waits before it declares death. */
+/* The whole process stands still; what comes meanwhile lies in its socket. Longer than the broker waits before it
+ * declares death. */
 static bool stall(struct world *w, struct proc *p)
 {
     if (!p)
@@ -217,7 +220,7 @@ static bool drain_broker(struct world *w, struct proc *p)
     (void)p;
     if (!w->core || w->broker_drain)
         return false;
-    w->broker_drain = w->now + 600;
+    w->broker_drain = w->now + 200;
     broker_event(w, &ev);
     schedule(w, w->now + 10, K_BYE, 0, NULL, 0);
     return true;
@@ -254,19 +257,30 @@ static const struct {
 #undef ROW
 };
 
+/* On a few nodes in turn, until one is fit for it. */
+static bool apply(struct world *w, enum fault f)
+{
+    for (int i = 0; i < 4; i++) {
+        int node = (int)rnd(w, N_NODES);
+        struct proc *p = w->current[node] >= 0 ? w->procs[w->current[node]] : NULL;
+
+        note(w, "FAULT %s at %s", faults[f].name, node_name(node));
+        if (faults[f].apply(w, p))
+            return true;
+    }
+    return false;
+}
+
 void fault(struct world *w)
 {
     enum fault f = (enum fault)rnd(w, N_FAULTS);
-    int node = (int)rnd(w, N_NODES);
-    struct proc *p = w->current[node] >= 0 ? w->procs[w->current[node]] : NULL;
     bool seen[4] = {false};
 
     while (!(w->fault_mask & 1 << f))
         f = (enum fault)((f + 1) % N_FAULTS);
     if (w->core)
         pb_core_each_stream(w->core, mark, seen);
-    note(w, "FAULT %s node %d", faults[f].name, node);
-    if (!faults[f].apply(w, p))
+    if (!apply(w, f))
         return;
     for (int i = 0; i < 4; i++)
         fault_hits[f][i] += seen[i];

@@ -1,5 +1,5 @@
-/* Scenarios without chance, whose traces are asserted as text: one for each situation that the protocol was made for. Read a changed
- * trace as a reviewer of the protocol before you bless it. */
+/* Scenarios without chance, whose traces are asserted as text: one for each situation that the protocol was made for.
+ * Read a changed trace as a reviewer of the protocol before you bless it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +24,8 @@ static void put(struct world *w, struct what what)
 {
     static const char *const protocols[] = {"t/p0:1.0.0", "t/p1:1.0.0"};
     struct proc *p = proc_of(w, A0);
-    struct pbay_envelope e = {.to = pbay_str("ext"), .sender = pbay_str("A"), .protocol_id = pbay_str(protocols[what.protocol])};
+    struct pbay_envelope e = {
+        .to = pbay_str("ext"), .sender = pbay_str("A"), .protocol_id = pbay_str(protocols[what.protocol])};
     struct chk_put c = {.flow = what.flow, .protocol = what.protocol, .never = what.never, .poison = what.poison};
 
     if (what.flow == 2)
@@ -308,7 +309,8 @@ static void show_difference(const char *name, const char *is, const char *was)
         is--;
         was--;
     }
-    printf("%s differs in line %d:\n  was %.*s\n  is  %.*s\n", name, line, (int)strcspn(was, "\n"), was, (int)strcspn(is, "\n"), is);
+    printf("%s differs in line %d:\n  was %.*s\n  is  %.*s\n", name, line, (int)strcspn(was, "\n"), was,
+           (int)strcspn(is, "\n"), is);
 }
 
 static bool run(const struct scenario *scenario, const char *dir, bool bless)

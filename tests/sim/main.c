@@ -10,7 +10,7 @@
 #include "schema/mutation.h"
 #include "world.h"
 
-#define FAULTS_USUAL 56 /* of each seed: then every fault meets every state of a stream often enough, see -h */
+#define FAULTS_USUAL 72 /* of each seed: then every fault meets every state of a stream often enough, see -h */
 
 int pb_mutation;
 
@@ -49,7 +49,8 @@ static void print_hits(void)
     printf("%-16s %9s %9s %9s %9s   (faults while a stream was so)\n", "", "waiting", "asking", "open", "releasing");
     for (int f = 0; f < N_FAULTS; f++)
         printf("%-16s %9llu %9llu %9llu %9llu\n", faults[f], (unsigned long long)fault_hits[f][0],
-               (unsigned long long)fault_hits[f][1], (unsigned long long)fault_hits[f][2], (unsigned long long)fault_hits[f][3]);
+               (unsigned long long)fault_hits[f][1], (unsigned long long)fault_hits[f][2],
+               (unsigned long long)fault_hits[f][3]);
 }
 
 static void print_totals(void)

@@ -1,4 +1,5 @@
-/* Processes: a real session each, and an application that puts, takes, finishes late and out of order, fails and dies. */
+/* Processes: a real session each, and an application that puts, takes, finishes late and out of order, fails and dies.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,9 +11,12 @@ static const struct {
     enum pb_role role;
     int agent_no, conn;
 } nodes[N_NODES] = {
-    {"A", "A", "0", "", PB_AGENT, 0, -1},           {"A", "A", "1", "", PB_AGENT, 0, -1},
-    {"A", "c0", "0", "t/c0:1.0.0", PB_CONNECTION, 0, 0}, {"A", "c0", "1", "t/c0:1.0.0", PB_CONNECTION, 0, 0},
-    {"A", "c1", "0", "t/c1:1.0.0", PB_CONNECTION, 0, 1}, {"B", "B", "0", "", PB_AGENT, 1, -1},
+    {"A", "A", "0", "", PB_AGENT, 0, -1},
+    {"A", "A", "1", "", PB_AGENT, 0, -1},
+    {"A", "c0", "0", "t/c0:1.0.0", PB_CONNECTION, 0, 0},
+    {"A", "c0", "1", "t/c0:1.0.0", PB_CONNECTION, 0, 0},
+    {"A", "c1", "0", "t/c1:1.0.0", PB_CONNECTION, 0, 1},
+    {"B", "B", "0", "", PB_AGENT, 1, -1},
     {"B", "c2", "0", "t/c2:1.0.0", PB_CONNECTION, 1, 2},
 };
 
@@ -79,7 +83,9 @@ void forget_broker(struct world *w)
 
 void supervise(struct world *w, int node, const char *text)
 {
-    struct pb_event ev = {.kind = PB_EV_FAILED, .agent = pbay_str(nodes[node].agent), .name = pbay_str(nodes[node].name),
+    struct pb_event ev = {.kind = PB_EV_FAILED,
+                          .agent = pbay_str(nodes[node].agent),
+                          .name = pbay_str(nodes[node].name),
                           .text = pbay_str(text)};
 
     broker_event(w, &ev);
@@ -88,9 +94,13 @@ void supervise(struct world *w, int node, const char *text)
 struct proc *spawn(struct world *w, int node)
 {
     struct proc *p;
-    struct pb_session_conf conf = {.role = nodes[node].role, .agent = pbay_str(nodes[node].agent), .name = pbay_str(nodes[node].name),
-                                   .instance = pbay_str(nodes[node].instance), .public_id = pbay_str(nodes[node].id),
-                                   .max_envelopes = 12, .max_bytes = 60000};
+    struct pb_session_conf conf = {.role = nodes[node].role,
+                                   .agent = pbay_str(nodes[node].agent),
+                                   .name = pbay_str(nodes[node].name),
+                                   .instance = pbay_str(nodes[node].instance),
+                                   .public_id = pbay_str(nodes[node].id),
+                                   .max_envelopes = 12,
+                                   .max_bytes = 60000};
 
     if (w->n_procs == MAX_PROCS)
         return NULL;
@@ -125,7 +135,8 @@ void close_socket(struct world *w, struct proc *p)
     pb_session_down(&p->s);
 }
 
-/* The known residue (SPEC 3.9): of two processes with one name the older may win, after a broker's crash. One must win. */
+/* The known residue (SPEC 3.9): of two processes with one name the older may win, after a broker's crash. One must win.
+ */
 static int survivor(const struct world *w, int node)
 {
     for (int i = w->n_procs - 1; i >= 0; i--) {
@@ -219,8 +230,8 @@ bool put_envelope(struct world *w, struct proc *p, struct pbay_envelope *e, stru
     p->uid_of_tag[tag] = w->n_uids;
     w->put_by[w->n_uids] = p->id;
     chk_put(w->n_uids++, c);
-    note(w, "p%d puts #%u flow %d protocol %d%s%s n=%zu", p->id, w->n_uids - 1, c->flow, c->protocol, c->never ? " never" : "",
-         c->poison ? " poison" : "", n);
+    note(w, "p%d puts #%u flow %d protocol %d%s%s n=%zu", p->id, w->n_uids - 1, c->flow, c->protocol,
+         c->never ? " never" : "", c->poison ? " poison" : "", n);
     return true;
 }
 
@@ -262,7 +273,8 @@ static unsigned about(const struct world *w, const struct proc *receiver, uint32
 {
     const struct proc *sender = w->procs[w->put_by[uid]];
 
-    return (receiver->fenced ? CHK_FENCED : 0U) | (receiver->dead ? CHK_DEAD : 0U) | (sender->returned ? CHK_RETURNED : 0U);
+    return (receiver->fenced ? CHK_FENCED : 0U) | (receiver->dead ? CHK_DEAD : 0U) |
+           (sender->returned ? CHK_RETURNED : 0U);
 }
 
 static void show(struct world *w, struct proc *p, struct pb_held *h, struct work *work)
@@ -406,14 +418,6 @@ void deliver_down(struct world *w, int id, const uint8_t *bytes, size_t n)
     }
     if (k->cut_down || !k->open || !p->alive)
         return;
-    if (w->now < p->paused) { /* it lies in the socket until the process goes on */
-        uint8_t *copy = pb_alloc(n);
-
-        memcpy(copy, bytes, n);
-        k->last_down = p->paused > k->last_down ? p->paused : k->last_down;
-        schedule(w, k->last_down, K_DOWN, id, copy, n);
-        return;
-    }
     pb_session_frame(&p->s, w->now, bytes, n);
     proc_step(w, p);
 }

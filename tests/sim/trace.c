@@ -66,7 +66,8 @@ void trace_message(struct world *w, enum pb_dir dir, const struct proc *proc, co
     while (w->out && r.p < r.end && pb_frame_read(&r, dir, &f)) {
         if (w->scripted && !w->pings && (f.verb == PB_PING || f.verb == PB_PONG))
             continue;
-        fprintf(w->out, "%6lld p%d %s %s ", (long long)w->now, proc->id, node_name(proc->node), dir == PB_UP ? "->" : "<-");
+        fprintf(w->out, "%6lld p%d %s %s ", (long long)w->now, proc->id, node_name(proc->node),
+                dir == PB_UP ? "->" : "<-");
         put_frame(w->out, &f);
         fputc('\n', w->out);
     }

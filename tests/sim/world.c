@@ -59,7 +59,7 @@ static void swap(struct ev *a, struct ev *b)
     *b = t;
 }
 
-void schedule(struct world *w, int64_t at, enum kind kind, int a, uint8_t *p, size_t n)
+static void push(struct world *w, struct ev e)
 {
     size_t i = w->n_heap++;
 
@@ -67,9 +67,21 @@ void schedule(struct world *w, int64_t at, enum kind kind, int a, uint8_t *p, si
         w->cap_heap = w->cap_heap ? w->cap_heap * 2 : 256;
         w->heap = pb_realloc(w->heap, w->cap_heap * sizeof *w->heap);
     }
-    w->heap[i] = (struct ev){at < w->now ? w->now : at, w->order++, kind, a, p, n};
+    w->heap[i] = e;
     for (; i && before(&w->heap[i], &w->heap[(i - 1) / 2]); i = (i - 1) / 2)
         swap(&w->heap[i], &w->heap[(i - 1) / 2]);
+}
+
+void schedule(struct world *w, int64_t at, enum kind kind, int a, uint8_t *p, size_t n)
+{
+    push(w, (struct ev){at < w->now ? w->now : at, w->order++, kind, a, p, n});
+}
+
+/* Later, but still before what was sent after it: a link keeps its order. */
+static void postpone(struct world *w, struct ev e, int64_t at)
+{
+    e.at = at;
+    push(w, e);
 }
 
 static struct ev next_event(struct world *w)
@@ -118,7 +130,8 @@ const struct pbay_agent_conf *const *world_agents(struct world *w)
     for (int i = 0; i < 3; i++) {
         struct pbay_conn_conf *c = &s->conns[i];
 
-        *c = (struct pbay_conn_conf){.public_id_text = ids[i], .name = names[i], .replay = i == 1 ? PBAY_REPLAY_KEYED : PBAY_REPLAY_SAFE};
+        *c = (struct pbay_conn_conf){
+            .public_id_text = ids[i], .name = names[i], .replay = i == 1 ? PBAY_REPLAY_KEYED : PBAY_REPLAY_SAFE};
         c->instances = i == 0 ? 2 : 1;
         c->excluded = s->rules[i];
         pbay_pubid_parse(pbay_str(ids[i]), &c->public_id);
@@ -128,10 +141,18 @@ const struct pbay_agent_conf *const *world_agents(struct world *w)
         }
     }
     for (int i = 0; i < 2; i++) {
-        s->a[i] = (struct pbay_agent_conf){.agent_name = i ? "B" : "A", .connections = &s->conns[i ? 2 : 0], .n_connections = i ? 1 : 2,
-                                           .default_connection = i ? 0 : w->route, .memory_budget = w->budget,
-                                           .max_envelope = 16384, .heartbeat_ms = HEARTBEAT, .timeout_ms = TIMEOUT,
-                                           .gone_ms = GONE, .hold_ms = HOLD, .grace_ms = GRACE, .max_attempts = 5};
+        s->a[i] = (struct pbay_agent_conf){.agent_name = i ? "B" : "A",
+                                           .connections = &s->conns[i ? 2 : 0],
+                                           .n_connections = i ? 1 : 2,
+                                           .default_connection = i ? 0 : w->route,
+                                           .memory_budget = w->budget,
+                                           .max_envelope = 16384,
+                                           .heartbeat_ms = HEARTBEAT,
+                                           .timeout_ms = TIMEOUT,
+                                           .gone_ms = GONE,
+                                           .hold_ms = HOLD,
+                                           .grace_ms = GRACE,
+                                           .max_attempts = 5};
         s->list[i] = &s->a[i];
     }
     return s->list;
@@ -235,7 +256,8 @@ void broker_crash(struct world *w)
     forget_broker(w);
 }
 
-/* A draining broker says BYE when nothing is under way, or when its time is over, and ends; what it said still arrives. */
+/* A draining broker says BYE when nothing is under way, or when its time is over, and ends; what it said still arrives.
+ */
 static void broker_bye(struct world *w)
 {
     struct pb_event bye = {.kind = PB_EV_BYE};
@@ -299,6 +321,10 @@ static void handle(struct world *w, struct ev *e)
             deliver_up(w, e->a, e->p, e->n);
         break;
     case K_DOWN:
+        if (w->now < w->procs[w->socks[e->a].proc]->paused) { /* it lies in the socket until the process goes on */
+            postpone(w, *e, w->procs[w->socks[e->a].proc]->paused);
+            break;
+        }
         deliver_down(w, e->a, e->p, e->n);
         free(e->p);
         break;
@@ -340,12 +366,14 @@ static bool is_alive(int process)
 
 static void tell_stream(void *arg, const struct pb_stream_view *v)
 {
-    note(arg, "stream of %.*s.%.*s to %.*s at %.*s.%.*s: %s base %llu next %llu wm %llu credit %llu used %llu held %llu"
-              " parked %u given %u ending %u%s",
-         (int)v->from.n, v->from.p, (int)v->instance.n, v->instance.p, (int)v->to.n, v->to.p, (int)v->to_name.n, v->to_name.p,
-         (int)v->to_instance.n, v->to_instance.p, v->state, (unsigned long long)v->base, (unsigned long long)v->next,
-         (unsigned long long)v->watermark, (unsigned long long)v->credit, (unsigned long long)v->used,
-         (unsigned long long)v->held, v->parked, v->given, v->ending, v->lone ? " lone" : "");
+    note(arg,
+         "stream of %.*s.%.*s to %.*s at %.*s.%.*s: %s base %llu next %llu wm %llu credit %llu used %llu held %llu"
+         " parked %u given %u ending %u%s",
+         (int)v->from.n, v->from.p, (int)v->instance.n, v->instance.p, (int)v->to.n, v->to.p, (int)v->to_name.n,
+         v->to_name.p, (int)v->to_instance.n, v->to_instance.p, v->state, (unsigned long long)v->base,
+         (unsigned long long)v->next, (unsigned long long)v->watermark, (unsigned long long)v->credit,
+         (unsigned long long)v->used, (unsigned long long)v->held, v->parked, v->given, v->ending,
+         v->lone ? " lone" : "");
 }
 
 static void check_end(struct world *w)
@@ -411,7 +439,8 @@ static void start(struct world *w, uint64_t seed, int n_faults, int fault_mask, 
         spawn(w, n);
     schedule(w, 1, K_TICK, 0, NULL, 0);
     for (int i = 0, at = 0; i < n_faults; i++) {
-        at = i && rnd(w, 3) == 0 ? at + (int)rnd(w, 8) : 50 + (int)rnd(w, FAULT_END - 100); /* one trouble seldom comes alone */
+        at = i && rnd(w, 3) == 0 ? at + (int)rnd(w, 8)
+                                 : 50 + (int)rnd(w, FAULT_END - 100); /* one trouble seldom comes alone */
         schedule(w, at, K_FAULT, 0, NULL, 0);
     }
 }

@@ -24,33 +24,33 @@
 #define RUN_END   20000 /* by then everything must have ended (I8) */
 
 /* X(name, function in faults.c); README.md says what each one does */
-#define FAULTS(X)                                                                                                      \
-    X(CUT, cut)                                                                                                        \
-    X(CUT_UP, cut_up)                                                                                                  \
-    X(CUT_DOWN, cut_down)                                                                                              \
-    X(CUT_NODE, cut_node)                                                                                              \
-    X(CUT_BROKER, cut_broker)                                                                                          \
-    X(LATE, late)                                                                                                      \
-    X(LOSE, lose)                                                                                                      \
-    X(DUPLICATE, duplicate)                                                                                            \
-    X(HELLO_AGAIN, hello_again)                                                                                        \
-    X(CRASH_RECEIVER, crash_receiver)                                                                                  \
-    X(CRASH_SENDER, crash_sender)                                                                                      \
-    X(CRASH_BROKER, crash_broker)                                                                                      \
-    X(DRAIN, drain)                                                                                                    \
-    X(DRAIN_BROKER, drain_broker)                                                                                      \
-    X(DOUBLE, start_double)                                                                                            \
-    X(RESTRICT, restrict_some)                                                                                         \
-    X(ROUTE, change_route)                                                                                             \
-    X(STALL, stall)                                                                                                    \
-    X(STUCK, stuck)                                                                                                    \
-    X(FLAP, flap)                                                                                                      \
+#define FAULTS(X)                     \
+    X(CUT, cut)                       \
+    X(CUT_UP, cut_up)                 \
+    X(CUT_DOWN, cut_down)             \
+    X(CUT_NODE, cut_node)             \
+    X(CUT_BROKER, cut_broker)         \
+    X(LATE, late)                     \
+    X(LOSE, lose)                     \
+    X(DUPLICATE, duplicate)           \
+    X(HELLO_AGAIN, hello_again)       \
+    X(CRASH_RECEIVER, crash_receiver) \
+    X(CRASH_SENDER, crash_sender)     \
+    X(CRASH_BROKER, crash_broker)     \
+    X(DRAIN, drain)                   \
+    X(DRAIN_BROKER, drain_broker)     \
+    X(DOUBLE, start_double)           \
+    X(RESTRICT, restrict_some)        \
+    X(ROUTE, change_route)            \
+    X(STALL, stall)                   \
+    X(STUCK, stuck)                   \
+    X(FLAP, flap)                     \
     X(FAILED, give_up)
 enum fault {
 #define FAULT_ENUM(name, function) F_##name,
     FAULTS(FAULT_ENUM)
 #undef FAULT_ENUM
-    N_FAULTS
+        N_FAULTS
 };
 
 struct work {
@@ -62,10 +62,10 @@ struct work {
 struct proc {
     int id, node;
     bool alive, draining, poisoned, reported;
-    bool dead;     /* declared dead by the present broker */
-    bool fenced;   /* another process has taken its name from it */
-    bool returned; /* fenced, and the broker that knew has crashed */
-    int socket; /* -1 = none */
+    bool dead;       /* declared dead by the present broker */
+    bool fenced;     /* another process has taken its name from it */
+    bool returned;   /* fenced, and the broker that knew has crashed */
+    int socket;      /* -1 = none */
     int64_t work_ms; /* scripted: how long it works on an envelope; below 0 = it refuses them */
     int64_t open_at, connect_at, paused, stuck, drain_at;
     struct pb_session s;
@@ -101,14 +101,14 @@ struct ev {
 struct world {
     uint64_t random;
     int64_t now;
-    FILE *out;             /* the trace; NULL = none */
+    FILE *out; /* the trace; NULL = none */
     bool quiet_traffic;
-    bool scripted;         /* golden.c leads: no random traffic, delays or restarts */
-    bool pings;            /* scripted: trace PING and PONG too */
+    bool scripted; /* golden.c leads: no random traffic, delays or restarts */
+    bool pings;    /* scripted: trace PING and PONG too */
     int fault_mask;
-    int64_t broker_drain; /* when a draining broker ends at the latest; 0 = it does not drain */
+    int64_t broker_drain;  /* when a draining broker ends at the latest; 0 = it does not drain */
     int attached[N_NODES]; /* process that has the name, in the broker's eyes; -1 = none yet */
-    struct pb_core *core; /* NULL = the broker is down */
+    struct pb_core *core;  /* NULL = the broker is down */
     uint64_t boots;
     struct proc *procs[MAX_PROCS];
     int n_procs, current[N_NODES]; /* -1 = none */
@@ -155,7 +155,8 @@ void broker_start(struct world *w);
 void broker_crash(struct world *w);
 void fault(struct world *w);
 void make_late(struct world *w, int socket);
-void supervise(struct world *w, int node, const char *text); /* the supervisor gave a connection up; "" = not any more */
+void supervise(struct world *w, int node,
+               const char *text); /* the supervisor gave a connection up; "" = not any more */
 void learn(struct world *w, const struct pb_note *n, const struct proc *from);
 void forget_broker(struct world *w);
 const char *node_name(int node);

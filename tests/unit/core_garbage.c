@@ -1,6 +1,6 @@
-/* What peers may send, in any order, with any numbers and with any bytes changed, never trips the core: it answers with well-formed
- * frames, keeps its accounts and its bounds. The frames are mostly possible ones, about streams and rounds that the core has spoken
- * of, since pure noise stops at the reader. */
+/* What peers may send, in any order, with any numbers and with any bytes changed, never trips the core: it answers with
+ * well-formed frames, keeps its accounts and its bounds. The frames are mostly possible ones, about streams and rounds
+ * that the core has spoken of, since pure noise stops at the reader. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,11 +13,11 @@
 #include "broker/core.h"
 #include "schema/pbay_pubid.h"
 
-#define FRAMES   200000
-#define PEERS    6
-#define BUDGET   (512U << 10)
-#define SMALL    24 /* sequences, streams and rounds that meet each other */
-#define KNOWN    8  /* numbers remembered of what the core said */
+#define FRAMES 200000
+#define PEERS  6
+#define BUDGET (512U << 10)
+#define SMALL  24 /* sequences, streams and rounds that meet each other */
+#define KNOWN  8  /* numbers remembered of what the core said */
 
 struct peer {
     uint32_t rid;         /* a new one for each socket */
@@ -162,14 +162,16 @@ static struct pbay_str some(struct garbage *g, const char *const *list, uint32_t
 /* Who it says it is: mostly itself. */
 static void fill_hello(struct garbage *g, struct peer *p, struct pb_frame *f, int index)
 {
-    static const char *const names[] = {"A", "c0", "A", "c1", "A", "c0", "", "c9"}, *const instances[] = {"0", "0", "1", "0", "2", "1", "", "3"};
+    static const char *const names[] = {"A", "c0", "A", "c1", "A", "c0", "", "c9"}, *const instances[] = {"0", "0", "1",
+                                                                                                          "0", "2", "1",
+                                                                                                          "",  "3"};
     static char id[PBAY_ID_SIZE];
     bool honest = rnd(g, 100);
 
     memcpy(id, rnd(g, 100) ? &p->incarnation : &g->peers[0].incarnation, sizeof p->incarnation);
-    f->version_min = f->version_max = rnd(g, 50) ? PB_VERSION : rnd(g, 4);
-    f->role = rnd(g, 50) ? 1U + ((unsigned)index & 1U) : rnd(g, 5);
-    f->agent = pbay_str(rnd(g, 50) ? "A" : "B");
+    f->version_min = f->version_max = rnd(g, 200) ? PB_VERSION : rnd(g, 4);
+    f->role = rnd(g, 200) ? 1U + ((unsigned)index & 1U) : rnd(g, 5);
+    f->agent = pbay_str(rnd(g, 200) ? "A" : "B");
     f->name = pbay_str(names[honest ? index : (int)rnd(g, 8)]);
     f->instance = pbay_str(instances[honest ? index : (int)rnd(g, 8)]);
     f->public_id = pbay_str(f->name.n == 2 && f->name.p[1] == '1' ? "t/c1:1.0.0" : "t/c0:1.0.0");
@@ -180,7 +182,8 @@ static void fill_hello(struct garbage *g, struct peer *p, struct pb_frame *f, in
 static void fill_envelope(struct garbage *g, struct pb_frame *f, struct pb_buf *meta)
 {
     static const char bytes[20000];
-    struct pbay_envelope e = {.operation = pbay_str(rnd(g, 4) ? "" : "op"), .ttl_ms = rnd(g, 4) ? 0 : rnd(g, 300),
+    struct pbay_envelope e = {.operation = pbay_str(rnd(g, 4) ? "" : "op"),
+                              .ttl_ms = rnd(g, 4) ? 0 : rnd(g, 300),
                               .replay = (enum pbay_replay)rnd(g, 4)};
 
     pb_meta_write(meta, &e);
@@ -189,44 +192,46 @@ static void fill_envelope(struct garbage *g, struct pb_frame *f, struct pb_buf *
     f->proto = rnd(g, 20) ? rnd(g, 2) : rnd(g, 256);
 }
 
-static void fill_open(struct garbage *g, struct pb_frame *f, struct pb_buf *list)
+static void fill_open(struct garbage *g, const struct peer *p, struct pb_frame *f, struct pb_buf *list)
 {
-    static const char *const to[] = {"A", "ext", "t/c1:1.0.0", "B", ""}, *const conns[] = {"", "t/c0:1.0.0", "t/c9:1.0.0"};
+    static const char *const to[] = {"A", "ext", "t/c1:1.0.0", "B", ""}, *const conns[] = {"", "t/c0:1.0.0",
+                                                                                           "t/c9:1.0.0"};
 
-    f->to = some(g, to, 5);
+    f->to = rnd(g, 60) ? pbay_str(to[f->stream & 1]) : some(g, to, 5);
     f->sender = pbay_str("A");
-    f->connection = some(g, conns, 3);
+    f->connection = pbay_str(conns[rnd(g, 60) ? f->stream / 2 & 1 : rnd(g, 3)]);
     f->conn_instance = pbay_str("");
-    f->origin = pbay_str(rnd(g, 20) ? "" : "0123456789abcdef");
+    f->origin = pbay_str(rnd(g, 60) ? "" : "0123456789abcdef");
     f->protocols.n = rnd(g, 20) ? 2 : rnd(g, 3);
     for (uint32_t i = 0; i < f->protocols.n; i++)
         pb_put_str(list, pbay_str(rnd(g, 60) ? (i ? "t/p1:1.0.0" : "t/p0:1.0.0") : "no id"));
     f->protocols.raw = (struct pbay_str){(const char *)list->p, list->n};
-    f->base = 1 + (rnd(g, 6) ? 0 : number(g));
-    f->next = f->base + (rnd(g, 20) ? SMALL : number(g));
+    f->base = 1 + (rnd(g, 20) ? 0 : number(g));
+    f->next = f->base + (rnd(g, 60) ? SMALL + p->n_opened : number(g));
     f->sent_high = rnd(g, 3) ? 0 : number(g);
 }
 
 static enum pb_verb choose_verb(struct garbage *g, const struct peer *p)
 {
-    static const enum pb_verb usual[] = {PB_OPEN, PB_ANSWER, PB_ANSWER, PB_PUB,  PB_PUB,   PB_PUB,      PB_PUB,   PB_SETTLE, PB_SETTLE,
-                                         PB_NEED, PB_END,    PB_ENDED,  PB_PING, PB_STATE, PB_RELEASED, PB_CLOSE, PB_DRAIN};
-    static const enum pb_verb all[] = {PB_HELLO, PB_CONFIRM, PB_RESUME, PB_GAP, PB_BYE, PB_NOP};
+    static const enum pb_verb usual[] = {PB_OPEN, PB_ANSWER, PB_ANSWER,   PB_PUB,  PB_PUB, PB_PUB,
+                                         PB_PUB,  PB_SETTLE, PB_SETTLE,   PB_NEED, PB_END, PB_ENDED,
+                                         PB_PING, PB_STATE,  PB_RELEASED, PB_CLOSE};
+    static const enum pb_verb all[] = {PB_HELLO, PB_CONFIRM, PB_RESUME, PB_GAP, PB_BYE, PB_NOP, PB_DRAIN};
 
     if (!p->greeted && rnd(g, 40))
         return PB_HELLO;
     if (p->welcomed && !p->confirmed && rnd(g, 40))
         return PB_CONFIRM;
-    return rnd(g, 60) ? usual[rnd(g, rnd(g, 30) ? 15 : 17)] : all[rnd(g, 6)];
+    return rnd(g, 90) ? usual[rnd(g, sizeof usual / sizeof *usual)] : all[rnd(g, sizeof all / sizeof *all)];
 }
 
 /* What an honest peer would say now. */
 static void be_honest(struct garbage *g, struct peer *p, struct pb_frame *f)
 {
-    unsigned at = rnd(g, KNOWN);
-    struct said *said = f->verb == PB_ANSWER || f->verb == PB_RELEASED ? &p->asked[at]
-                        : f->verb == PB_PUB || f->verb == PB_NEED      ? &p->opened[at]
-                                                                       : &p->given[at];
+    unsigned back = 1 + (rnd(g, 3) ? rnd(g, 2) : rnd(g, KNOWN));
+    struct said *said = f->verb == PB_ANSWER || f->verb == PB_RELEASED ? &p->asked[(p->n_asked - back) % KNOWN]
+                        : f->verb == PB_PUB || f->verb == PB_NEED      ? &p->opened[(p->n_opened - back) % KNOWN]
+                                                                       : &p->given[(p->n_given - back) % KNOWN];
 
     f->stream = said->stream;
     f->round = said->round;
@@ -252,8 +257,8 @@ static void write_frame(struct garbage *g, struct peer *p, int index, struct pb_
     f.wm = rnd(g, 2) ? 0 : number(g);
     f.used_b = rnd(g, 3) ? rnd(g, 30000) : number(g);
     f.code = f.cause = rnd(g, 5) ? PBAY_FAILED : rnd(g, 256);
-    f.state = rnd(g, 20) ? PB_ST_CONNECTED : rnd(g, 8);
-    f.count = rnd(g, 10) ? p->count + 1 : number(g);
+    f.state = rnd(g, 60) ? PB_ST_CONNECTED : rnd(g, 8);
+    f.count = rnd(g, 40) ? p->count + 1 : number(g);
     f.attach = rnd(g, 20) ? p->attach : number(g);
     put_ranges(g, &lists[0], &f.settled);
     put_ranges(g, &lists[1], &f.held);
@@ -262,7 +267,7 @@ static void write_frame(struct garbage *g, struct peer *p, int index, struct pb_
     if (f.verb == PB_HELLO)
         fill_hello(g, p, &f, index);
     if (f.verb == PB_OPEN)
-        fill_open(g, &f, &lists[2]);
+        fill_open(g, p, &f, &lists[2]);
     if (f.verb == PB_PUB)
         fill_envelope(g, &f, &lists[3]);
     p->greeted |= f.verb == PB_HELLO;
@@ -289,7 +294,7 @@ static void send_up(struct garbage *g, int index)
 
     for (uint32_t parts = 1 + rnd(g, 4) / 3 * rnd(g, 4); parts; parts--)
         write_frame(g, p, index, &b);
-    if (rnd(g, 30) == 0)
+    if (rnd(g, 60) == 0)
         mutate(g, &b);
     p->count++;
     ev.rid = (struct pbay_str){(const char *)&rid, sizeof rid};
@@ -304,7 +309,8 @@ static void happen(struct garbage *g)
 {
     struct pb_event tick = {.kind = PB_EV_TICK}, gone = {.kind = PB_EV_GONE};
     struct pb_event conf = {.kind = PB_EV_CONFIG, .agents = g->agents, .n_agents = 1};
-    struct pb_event given_up = {.kind = PB_EV_FAILED, .agent = pbay_str("A"), .name = pbay_str("c0"), .text = pbay_str(rnd(g, 2) ? "no" : "")};
+    struct pb_event given_up = {
+        .kind = PB_EV_FAILED, .agent = pbay_str("A"), .name = pbay_str("c0"), .text = pbay_str(rnd(g, 4) ? "" : "no")};
 
     g->now += rnd(g, 60);
     step(g, &tick);
@@ -315,7 +321,7 @@ static void happen(struct garbage *g)
         step(g, &given_up);
     if (rnd(g, 100) == 0) {
         g->agent.n_connections = rnd(g, 4) ? 2 : 1;
-        g->agent.default_connection = (int)rnd(g, 2) - 1;
+        g->agent.default_connection = rnd(g, 4) ? 0 : -1;
         step(g, &conf);
     }
 }
@@ -328,12 +334,22 @@ static void start(struct garbage *g, uint64_t seed)
     g->random = seed;
     g->now = 1;
     for (int i = 0; i < 2; i++) {
-        g->conns[i] = (struct pbay_conn_conf){.public_id_text = ids[i], .name = names[i], .instances = 1, .replay = PBAY_REPLAY_SAFE};
+        g->conns[i] = (struct pbay_conn_conf){
+            .public_id_text = ids[i], .name = names[i], .instances = 1, .replay = PBAY_REPLAY_SAFE};
         assert_true(pbay_pubid_parse(pbay_str(ids[i]), &g->conns[i].public_id));
     }
-    g->agent = (struct pbay_agent_conf){.agent_name = "A", .connections = g->conns, .n_connections = 2, .default_connection = 0,
-                                        .memory_budget = BUDGET, .max_envelope = 16384, .heartbeat_ms = 1000, .timeout_ms = 5000,
-                                        .gone_ms = 11000, .hold_ms = 3000, .grace_ms = 100, .max_attempts = 5};
+    g->agent = (struct pbay_agent_conf){.agent_name = "A",
+                                        .connections = g->conns,
+                                        .n_connections = 2,
+                                        .default_connection = 0,
+                                        .memory_budget = BUDGET,
+                                        .max_envelope = 16384,
+                                        .heartbeat_ms = 1000,
+                                        .timeout_ms = 5000,
+                                        .gone_ms = 11000,
+                                        .hold_ms = 3000,
+                                        .grace_ms = 100,
+                                        .max_attempts = 5};
     g->agents[0] = &g->agent;
     g->core = pb_core_new(g->now, seed, g->agents, 1);
     for (int i = 0; i < PEERS; i++)
@@ -354,7 +370,8 @@ static void any_frame_in_any_order(void **state)
             check(&g);
     }
     check(&g);
-    assert_true(g.opened > FRAMES / 100 && g.given > FRAMES / 100 && g.gaps > FRAMES / 100); /* it did reach the inside */
+    assert_true(g.opened > FRAMES / 100 && g.given > FRAMES / 100 &&
+                g.gaps > FRAMES / 100); /* it did reach the inside */
     pb_core_destroy(&g.core);
     assert_null(g.core);
 }
