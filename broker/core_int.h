@@ -91,7 +91,7 @@ struct pb_node {
     uint64_t link_no, attach;
     struct pb_link *link; /* session */
     int64_t down_since;   /* without link; 0 = linked or dead */
-    bool dead, draining, forgotten;
+    bool dead, draining, forgotten, left; /* left: it said BYE */
     enum pb_node_state state;
     enum pbay_err code;
     char text[PB_MAX_TEXT + 1];

@@ -212,7 +212,11 @@ void pb_flow_need(struct pb_core *c, struct pb_node *node, const struct pb_frame
     HASH_FIND(by_no, node->from, &f->stream, sizeof f->stream, s);
     if (!s || s->state != PB_OPEN_ || f->round != s->sround)
         return;
-    s->need_b = least(f->used_b, s->used_b + least(c->conf->max_envelope + PB_PART_EXTRA, c->pool));
+    if (f->used_b > s->used_b + c->conf->max_envelope + PB_PART_EXTRA) { /* no credit would ever be enough */
+        pb_stream_end_all(c, s, PBAY_TOO_BIG, "larger than the broker's max_envelope");
+        return;
+    }
+    s->need_b = least(f->used_b, s->used_b + c->pool);
     if (s->need_b > s->credit_b)
         set_needy(c, s, true);
     pb_flow_grant(c, s);

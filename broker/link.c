@@ -87,7 +87,7 @@ void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n)
     run->n[run->count++] = n;
 }
 
-/* SPEC 4.1: parts that were for the broker become NOP. */
+/* SPEC 4.0.7: parts that were for the broker become NOP. */
 static void fill_gaps(const struct pb_span_run *run, uint8_t *p, size_t n)
 {
     uint8_t *at = p;
@@ -272,10 +272,46 @@ static struct pb_node *find_node(struct pb_group *g, struct pbay_str instance)
     return NULL;
 }
 
+static bool is_named(const struct pb_core *c, const struct pb_node *node)
+{
+    for (const struct pb_link *link = c->links; link; link = link->hh.next) {
+        if (link->node == node && link->state != PB_LINK_SUPERSEDED && link->state != PB_LINK_FENCED)
+            return true;
+    }
+    return false;
+}
+
+/* Instances that said BYE and left nothing behind are forgotten, so that short-lived ones need no name for ever. One that has fenced
+ * another process stays: it remembers that. */
+static void drop_left(struct pb_core *c, struct pb_group *g)
+{
+    struct pb_node *node, *tmp;
+
+    DL_FOREACH_SAFE (g->nodes, node, tmp) {
+        if (!node->left || node->link || node->to || node->from || node->pump || node->n_fenced || is_named(c, node))
+            continue;
+        for (unsigned i = 0; i < c->n_notes; i++) {
+            struct pb_note *note = &c->notes[(c->note_head + i) % PB_MAX_NOTES];
+
+            if (note->instance.p == node->instance)
+                note->instance = pbay_str("");
+        }
+        for (struct pb_link *link = c->links; link; link = link->hh.next) {
+            if (link->node == node)
+                link->node = NULL;
+        }
+        DL_DELETE(g->nodes, node);
+        g->n_nodes--;
+        c->n_nodes--;
+        free(node);
+    }
+}
+
 static struct pb_node *new_node(struct pb_core *c, struct pb_group *g, struct pbay_str instance)
 {
     struct pb_node *node;
 
+    drop_left(c, g);
     if (g->n_nodes == PB_MAX_INSTANCES)
         return NULL;
     node = pb_alloc(sizeof *node);
@@ -519,7 +555,7 @@ static void attach(struct pb_core *c, struct pb_link *link)
     }
     memcpy(node->incarnation, link->incarnation, PBAY_ID_SIZE);
     node->known = true;
-    node->dead = node->draining = node->forgotten = false;
+    node->dead = node->draining = node->forgotten = node->left = false;
     node->link = link;
     node->link_no = link->link_no;
     node->down_since = 0;
@@ -607,6 +643,7 @@ static void on_bye(struct pb_core *c, struct pb_node *node, const struct pb_fram
     pb_link_down(c, link, (enum pbay_err)f->code, "BYE");
     death(c, node, false, PBAY_SHUTDOWN, "it said BYE");
     pb_stream_forget_from(c, node);
+    node->left = true;
 }
 
 static void on_gap(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
@@ -724,9 +761,11 @@ void pb_link_tick(struct pb_core *c)
     struct pb_link *link, *tmp;
     struct pb_node *node;
 
-    for (g = c->groups; g; g = g->hh.next)
+    for (g = c->groups; g; g = g->hh.next) {
         DL_FOREACH (g->nodes, node)
             node_tick(c, node);
+        drop_left(c, g);
+    }
     HASH_ITER (hh, c->links, link, tmp) {
         if (is_idle(link) && c->now - link->last_received > (int64_t)4 * c->conf->timeout_ms)
             free_link(c, link);

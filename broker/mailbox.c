@@ -153,6 +153,12 @@ static void end_unless_given(struct pb_core *c, struct pb_stream *s, uint64_t se
     pb_mail_end_one(c, s, seq, maybe ? PBAY_OUTCOME_UNKNOWN : code, code, text);
 }
 
+/* SPEC 9: the codes with which an envelope may end. */
+static bool is_end(uint32_t code)
+{
+    return code == PBAY_TOO_BIG || (code >= PBAY_NO_ROUTE && code <= PBAY_FAILED);
+}
+
 /* The receiver's refusal goes to the sender's code; the receiver hears ENDED when that has happened (SPEC 7.2). */
 void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
 {
@@ -161,8 +167,8 @@ void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame 
 
     if (!s || s->to_node != node || !pb_linked(node, s->to_incarnation))
         return;
-    if (f->seq >= s->next || f->code == PBAY_OK) {
-        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given, or without a code");
+    if (f->seq >= s->next || !is_end(f->code) || !is_end(f->cause)) {
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given, or with a code that ends nothing");
         return;
     }
     pb_window_extend(&s->w, f->seq); /* given before our crash */
@@ -525,13 +531,11 @@ static bool is_never(const struct pb_stream *s, const struct pb_frame *f)
     return pb_meta_read(f->meta, &m) && pb_never_again(class, m.replay, m.id.n > 0);
 }
 
-/* Admitted or refused whole: the reason why the link must end, or NULL. */
+/* Admitted or refused whole: the reason why the link must end, or NULL. A wrong prev is checked apart: it is a loss. */
 static const char *check_pub(const struct pb_stream *s, const struct pb_frame *f)
 {
     struct pb_meta m;
 
-    if (f->prev != s->sprev && !PB_MUT(NO_PREV))
-        return "PUB's prev differs";
     if (f->seq <= f->prev || f->seq <= s->admitted || f->seq > PB_MAX_SEQ || f->proto >= s->n_protocols)
         return "PUB with a bad field";
     if (!pb_meta_read(f->meta, &m))
@@ -578,8 +582,12 @@ void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame 
     }
     if (f.seq <= s->admitted && (PB_MUT(NO_PREV) || PB_MUT(NO_ROUND)))
         return;
+    if (f.prev != s->sprev && !PB_MUT(NO_PREV)) {
+        pb_link_gap(c, node->link, PBAY_GAP, "PUB's prev differs");
+        return;
+    }
     if ((bad = check_pub(s, &f))) {
-        pb_link_gap(c, node->link, PBAY_GAP, bad);
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME, bad);
         return;
     }
     if (!make_room(s, f.seq) || !pb_flow_use(s, f.raw.n)) {

@@ -13,7 +13,7 @@
 
 static bool is_end_code(enum pbay_err err)
 {
-    return err >= PBAY_NO_ROUTE && err < PBAY_ERR_COUNT;
+    return err == PBAY_TOO_BIG || (err >= PBAY_NO_ROUTE && err <= PBAY_FAILED);
 }
 
 void conn_finish(struct pbay_link *link, struct pb_held *h, enum pbay_err err, const char *text)

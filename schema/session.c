@@ -79,7 +79,7 @@ void pb_session_up(struct pb_session *s, int64_t now)
     f.claims.n = pb_recv_claims(s, 0, &list);
     f.claims.raw = (struct pbay_str){(const char *)list.p, list.n};
     s->state = PB_HELLO_SENT;
-    s->wants_close = s->broker_draining = false;
+    s->wants_close = s->broker_draining = s->said_bye = s->ping_due = false;
     s->sent = s->received = 0;
     s->last_received = now;
     s->ctl.n = 0;
@@ -159,6 +159,7 @@ static void on_welcome(struct pb_session *s, const struct pb_frame *f)
     s->next_ping = (int64_t)f->clock;
     take_routed(s, &f->routed);
     pb_send_down(s);
+    pb_send_fit(s);
     send_claims(s);
     pb_ctl(s, &confirm);
     s->state = PB_LINKED;
@@ -243,7 +244,7 @@ int64_t pb_session_tick(struct pb_session *s, int64_t now)
         return now;
     }
     if (s->state == PB_LINKED && now >= s->next_ping) {
-        pb_ctl(s, &(struct pb_frame){.verb = PB_PING, .count = s->sent + 1, .clock = (uint64_t)now});
+        s->ping_due = true;
         s->next_ping = now + s->heartbeat_ms;
     }
     if (s->state == PB_LINKED && s->next_ping < due)
@@ -251,18 +252,49 @@ int64_t pb_session_tick(struct pb_session *s, int64_t now)
     return limit + 1 < due ? limit + 1 : due;
 }
 
+/* Whole frames from the front of what waits, up to one message's worth (SPEC 2); true = all of it went. */
+static bool pack_ctl(struct pb_session *s, struct pb_buf *b)
+{
+    struct pb_rd r = {s->ctl.p, s->ctl.p + s->ctl.n};
+    size_t n = s->ctl.n;
+
+    if (n > PB_BATCH) {
+        while (r.p - s->ctl.p < PB_BATCH && pb_rd_skip(&r))
+            ;
+        n = (size_t)(r.p - s->ctl.p);
+    }
+    pb_buf_add(b, s->ctl.p, n);
+    s->ctl.n -= n;
+    if (s->ctl.n)
+        memmove(s->ctl.p, s->ctl.p + n, s->ctl.n);
+    return s->ctl.n == 0;
+}
+
+/* PING tells the number of the message that it travels in. */
+static void pack_ping(struct pb_session *s, int64_t now, struct pb_buf *b)
+{
+    struct pb_frame f = {.verb = PB_PING, .count = s->sent + 1, .clock = (uint64_t)now};
+
+    if (!s->ping_due)
+        return;
+    s->ping_due = false;
+    pb_frame_write(b, PB_UP, &f);
+}
+
 bool pb_session_pack(struct pb_session *s, int64_t now, struct pb_buf *b)
 {
+    bool working = s->state == PB_LINKED && !s->wants_close && !s->said_bye;
     size_t before = b->n;
 
     if (s->state == PB_NO_SOCKET)
         return false;
-    if (s->state == PB_LINKED && !s->wants_close)
+    if (working && s->ctl.n < PB_BATCH)
         pb_recv_pack(s, &s->ctl);
-    pb_buf_add(b, s->ctl.p, s->ctl.n);
-    s->ctl.n = 0;
-    if (s->state == PB_LINKED && !s->wants_close && !s->broker_draining)
-        pb_send_pack(s, now, b);
+    if (pack_ctl(s, b) && working) {
+        pack_ping(s, now, b);
+        if (!s->broker_draining)
+            pb_send_pack(s, now, b);
+    }
     if (b->n == before)
         return false;
     s->sent++;
@@ -310,6 +342,10 @@ bool pb_session_drained(const struct pb_session *s)
 
 void pb_session_bye(struct pb_session *s)
 {
-    if (s->state == PB_LINKED)
-        pb_ctl(s, &(struct pb_frame){.verb = PB_BYE, .code = PBAY_SHUTDOWN});
+    if (s->state != PB_LINKED || s->wants_close || s->said_bye)
+        return;
+    while (s->dirty)
+        pb_recv_pack(s, &s->ctl);
+    pb_ctl(s, &(struct pb_frame){.verb = PB_BYE, .code = PBAY_SHUTDOWN, .cause = PBAY_SHUTDOWN});
+    s->said_bye = true;
 }

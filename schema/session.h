@@ -105,6 +105,8 @@ struct pb_session {
     bool fatal;    /* FENCED: this process is to end */
     bool draining; /* we said DRAIN */
     bool broker_draining;
+    bool said_bye; /* nothing follows BYE on a link */
+    bool ping_due; /* PING goes with the next message */
     uint64_t link, sent, received;
     uint8_t boot[PBAY_ID_SIZE];
     bool has_boot;
@@ -133,6 +135,7 @@ struct pb_session {
 };
 
 void pb_session_init(struct pb_session *s, const struct pb_session_conf *conf);
+/* What the application has started and not finished stays its own: pb_session_finish frees it, also afterwards. */
 void pb_session_fini(struct pb_session *s);
 
 /* A new socket is connected or connecting: HELLO is the first message of pb_session_pack. */
@@ -176,7 +179,7 @@ void pb_session_report(struct pb_session *s, enum pb_node_state state, enum pbay
 void pb_session_drain(struct pb_session *s);
 bool pb_session_drained(const struct pb_session *s);
 
-/* Say BYE in the next message: a clean end. */
+/* Say BYE in the next message, behind what is settled: a clean end; nothing follows it on this link. */
 void pb_session_bye(struct pb_session *s);
 
 /* ---- between the files of the session ---- */
@@ -185,6 +188,7 @@ void pb_session_close_link(struct pb_session *s, enum pbay_err why, struct pbay_
 void pb_send_fini(struct pb_session *s);
 void pb_send_linked(struct pb_session *s);
 void pb_send_down(struct pb_session *s);
+void pb_send_fit(struct pb_session *s);
 int64_t pb_send_expire(struct pb_session *s, int64_t now);
 bool pb_send_pack(struct pb_session *s, int64_t now, struct pb_buf *b);
 void pb_send_opened(struct pb_session *s, const struct pb_frame *f);

@@ -93,7 +93,7 @@ static void put_settled(struct pb_buf *b, struct pb_receiver *rs, enum pb_verb v
 /* SPEC 6.5: one SETTLE for each stream that changed, in the message that is sent now. */
 void pb_recv_pack(struct pb_session *s, struct pb_buf *b)
 {
-    while (s->dirty) {
+    while (s->dirty && b->n < PB_BATCH) {
         struct pb_receiver *rs = s->dirty;
 
         s->dirty = rs->next_dirty;

@@ -137,6 +137,32 @@ void pb_send_down(struct pb_session *s)
     }
 }
 
+static size_t message_size(const struct pb_retained *e)
+{
+    struct pb_rd r = {e->part, e->part + e->n};
+    struct pb_frame f;
+
+    return pb_frame_read(&r, PB_UP, &f) ? f.payload.n : 0;
+}
+
+/* SPEC 5.2.1: a broker with a smaller limit than the one at the put. */
+void pb_send_fit(struct pb_session *s)
+{
+    struct pb_sender *st, *tmp;
+
+    HASH_ITER (by_no, s->senders, st, tmp) {
+        for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++) {
+            struct pb_slot *slot = pb_window_at(&st->w, q);
+            const struct pb_retained *e = slot->p;
+
+            if (slot->state == SLOT_RETAINED && e->n > s->max_envelope && message_size(e) > s->max_envelope)
+                end_slot(s, st, slot, slot->flags & SLOT_SENT ? PBAY_OUTCOME_UNKNOWN : PBAY_TOO_BIG, PBAY_TOO_BIG,
+                         pbay_str("larger than the broker's max_envelope"));
+        }
+        trim(st);
+    }
+}
+
 static void free_sender(struct pb_session *s, struct pb_sender *st)
 {
     leave_turn(s, st);
@@ -567,7 +593,7 @@ bool pb_send_pack(struct pb_session *s, int64_t now, struct pb_buf *b)
     size_t before = b->n;
     struct pb_sender *st;
 
-    while ((st = s->turns)) {
+    while ((st = s->turns) && b->n + s->ctl.n < PB_BATCH) {
         leave_turn(s, st);
         if (pack_stream(s, st, now, b)) {
             take_turn(s, st); /* behind the others */
