@@ -151,7 +151,8 @@ char *pb_admin_note(struct pb_admin *a, const struct pb_note *note, char *topic,
 static json_t *get_events(struct pb_admin *a, struct MHD_Connection *c)
 {
     const char *since = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "since");
-    uint64_t first = since ? strtoull(since, NULL, 10) : 0, oldest = a->n_events > MAX_EVENTS ? a->n_events - MAX_EVENTS : 0;
+    uint64_t first = since ? strtoull(since, NULL, 10) : 0,
+             oldest = a->n_events > MAX_EVENTS ? a->n_events - MAX_EVENTS : 0;
     json_t *list = json_array();
 
     for (uint64_t i = first > oldest ? first : oldest; i < a->n_events; i++)
@@ -224,7 +225,8 @@ static json_t *get_broker(struct pb_admin *a, struct MHD_Connection *c)
     pb_core_view(a->core, &v);
     return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "pool", (json_int_t)v.pool, "pool_used",
                      (json_int_t)v.pool_used, "nodes", (json_int_t)v.nodes, "streams", (json_int_t)v.streams, "links",
-                     (json_int_t)v.links, "waiting", (json_int_t)v.waiting, "draining", v.draining, "in_grace", v.in_grace);
+                     (json_int_t)v.links, "waiting", (json_int_t)v.waiting, "draining", v.draining, "in_grace",
+                     v.in_grace);
 }
 
 static const struct {
@@ -265,7 +267,8 @@ static enum MHD_Result get(struct pb_admin *a, struct MHD_Connection *c, const c
 }
 
 /* POST /v1/connections/NAME/failed?agent=A: the supervisor has given it up, or with an empty body takes that back. */
-static enum MHD_Result post(struct pb_admin *a, struct MHD_Connection *c, const char *url, const struct request *request)
+static enum MHD_Result post(struct pb_admin *a, struct MHD_Connection *c, const char *url,
+                            const struct request *request)
 {
     static const char before[] = "/v1/connections/", after[] = "/failed";
     const char *agent = MHD_lookup_connection_value(c, MHD_GET_ARGUMENT_KIND, "agent");
@@ -294,8 +297,8 @@ static void gather(struct request *request, const char *data, size_t *n)
     *n = 0;
 }
 
-static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *url, const char *method, const char *version,
-                              const char *data, size_t *n, void **state)
+static enum MHD_Result handle(void *cls, struct MHD_Connection *c, const char *url, const char *method,
+                              const char *version, const char *data, size_t *n, void **state)
 {
     struct request *request = *state;
 

@@ -1,5 +1,5 @@
-/* The admin side (SPEC section 11): HTTP/JSON on RUN_DIR/admin.sock and the text of events. It runs inside the broker's loop,
- * reads the core's views and decides nothing. */
+/* The admin side (SPEC section 11): HTTP/JSON on RUN_DIR/admin.sock and the text of events. It runs inside the broker's
+ * loop, reads the core's views and decides nothing. */
 #ifndef PB_ADMIN_H
 #define PB_ADMIN_H
 

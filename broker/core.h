@@ -1,5 +1,5 @@
-/* The broker's decisions, all of them, as a pure state machine: events in, messages and notes out. It knows no socket, no clock
- * and no file; io_zmq performs what it decides, and the simulator drives the same code under a virtual clock.
+/* The broker's decisions, all of them, as a pure state machine: events in, messages and notes out. It knows no socket,
+ * no clock and no file; io_zmq performs what it decides, and the simulator drives the same code under a virtual clock.
  *
  *     pb_core_step(core, &event) ...      any number of times
  *     pb_core_flush(core)                 settlement and credit of the whole turn, one of each per stream
@@ -35,7 +35,8 @@ struct pb_event {
     struct pbay_str rid; /* FRAME, GONE */
     uint8_t *p;          /* FRAME: the message; the core may rewrite its headers */
     size_t n;
-    void *msg;  /* FRAME: what owns p. If the core moves the message on, it sets msg to NULL and gives it back in a pb_out */
+    void *msg; /* FRAME: what owns p. If the core moves the message on, it sets msg to NULL and gives it back in a
+                  pb_out */
     const struct pbay_agent_conf *const *agents; /* CONFIG: borrowed until the next CONFIG */
     size_t n_agents;
     struct pbay_str agent, name, text; /* FAILED: which connection, and why; empty text = not failed any more */
@@ -49,7 +50,15 @@ struct pb_out {
     void *msg; /* not NULL: the moved message of an event, now the caller's; p and n are its bytes */
 };
 
-enum pb_note_kind { PB_NOTE_ATTACHED, PB_NOTE_LINK_DOWN, PB_NOTE_DEAD, PB_NOTE_FENCED, PB_NOTE_STATE, PB_NOTE_REJECTED, PB_NOTE_END };
+enum pb_note_kind {
+    PB_NOTE_ATTACHED,
+    PB_NOTE_LINK_DOWN,
+    PB_NOTE_DEAD,
+    PB_NOTE_FENCED,
+    PB_NOTE_STATE,
+    PB_NOTE_REJECTED,
+    PB_NOTE_END
+};
 
 /* Something that an operator may want to know; strings as in pb_out. */
 struct pb_note {
@@ -86,8 +95,8 @@ struct pb_node_view {
     enum pbay_err code; /* why it is not connected */
     struct pbay_str text;
     uint32_t retry_ms;
-    uint64_t attached;                      /* how often */
-    uint64_t in, out, settled, ended;       /* envelopes: from it, to it, settled by it, ended of its own */
+    uint64_t attached;                        /* how often */
+    uint64_t in, out, settled, ended;         /* envelopes: from it, to it, settled by it, ended of its own */
     uint32_t streams_from, streams_to, given; /* now */
 };
 

@@ -1,7 +1,8 @@
 /* The inside of the core: shared by its files only.
  *
  *   core.c     events, ticks, configuration, views
- *   link.c     routing ids, nodes, HELLO to BYE, what is sent to whom
+ *   link.c     routing ids, nodes, HELLO to BYE
+ *   out.c      what is sent to whom: parts into messages
  *   stream.c   a stream's life: open, ask, answer, move, end
  *   mailbox.c  one envelope: admit, park, dispatch, settle
  *   route.c    which group a stream goes to; flow.c credit; restrict.c protocol restrictions: leaves, they only return
@@ -89,8 +90,8 @@ struct pb_node {
     uint8_t fenced[PB_FENCED_KEPT][PBAY_ID_SIZE];
     unsigned n_fenced;
     uint64_t link_no, attach;
-    struct pb_link *link; /* session */
-    int64_t down_since;   /* without link; 0 = linked or dead */
+    struct pb_link *link;                 /* session */
+    int64_t down_since;                   /* without link; 0 = linked or dead */
     bool dead, draining, forgotten, left; /* left: it said BYE */
     enum pb_node_state state;
     enum pbay_err code;
@@ -208,11 +209,17 @@ void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_nod
                   struct pbay_str text);
 struct pb_group *pb_group_find(struct pb_core *c, struct pbay_str agent, struct pbay_str name);
 
+/* out.c */
+void pb_out_begin(struct pb_core *c); /* before the parts of a message that came */
+void pb_out_end(struct pb_core *c, struct pb_event *ev);
+void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame *f);
+void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n); /* a part of that message goes on */
+void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, size_t n);
+void pb_out_pong(struct pb_core *c, struct pb_link *link, uint64_t clock);
+void pb_out_fini(struct pb_link *link);
+
 /* link.c */
 void pb_link_frame(struct pb_core *c, struct pb_event *ev);
-void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame *f);
-void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n);
-void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, size_t n);
 void pb_link_down(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text);
 void pb_link_gap(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text);
 struct pb_link *pb_link_find(struct pb_core *c, struct pbay_str rid);

@@ -128,7 +128,8 @@ enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **out,
     enum pbay_err err;
 
     *out = io;
-    srandom((unsigned)pb_io_random()); /* libzmq draws routing ids of peers without one from it: they must not be guessed */
+    srandom(
+        (unsigned)pb_io_random()); /* libzmq draws routing ids of peers without one from it: they must not be guessed */
     io->context = zmq_ctx_new();
     io->router = zmq_socket(io->context, ZMQ_ROUTER);
     io->events = zmq_socket(io->context, ZMQ_PUB);
@@ -234,7 +235,8 @@ static int send_rid(struct pb_io *io, struct pbay_str rid)
 
     if (rc >= 0 || errno != EAGAIN)
         return rc;
-    /* ROUTER answers EAGAIN for healthy peers when it has not looked at their commands: reading the events makes it look */
+    /* ROUTER answers EAGAIN for healthy peers when it has not looked at their commands: reading the events makes it
+     * look */
     zmq_getsockopt(io->router, ZMQ_EVENTS, &events, &n);
     return zmq_send(io->router, rid.p, rid.n, ZMQ_SNDMORE | ZMQ_DONTWAIT);
 }
@@ -321,11 +323,12 @@ static void take_signals(struct pb_io *io, struct pb_core *core, const struct pb
 }
 
 /* One turn: wait, take everything, decide, then write. Returns when the core wants to be called again. */
-static int64_t turn(struct pb_io *io, struct pb_core *core, struct pb_admin *admin, const struct pb_io_hooks *hooks, int64_t due)
+static int64_t turn(struct pb_io *io, struct pb_core *core, struct pb_admin *admin, const struct pb_io_hooks *hooks,
+                    int64_t due)
 {
     struct pb_event tick = {.kind = PB_EV_TICK};
-    zmq_pollitem_t items[] = {{io->router, 0, ZMQ_POLLIN, 0}, {NULL, io->signals, ZMQ_POLLIN, 0},
-                              {NULL, pb_admin_fd(admin), ZMQ_POLLIN, 0}};
+    zmq_pollitem_t items[] = {
+        {io->router, 0, ZMQ_POLLIN, 0}, {NULL, io->signals, ZMQ_POLLIN, 0}, {NULL, pb_admin_fd(admin), ZMQ_POLLIN, 0}};
 
     zmq_poll(items, 3, wait_ms(io, due, admin));
     io->now = pb_io_now();

@@ -14,12 +14,13 @@ enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **io, 
 /* What the loop asks its owner to do. */
 struct pb_io_hooks {
     void *arg;
-    /* SIGHUP: load the configuration again; true = agents and n have changed, and the former ones are freed by the next call. */
+    /* SIGHUP: load the configuration again; true = agents and n have changed, and the former ones are freed by the next
+     * call. */
     bool (*reload)(void *arg, const struct pbay_agent_conf *const **agents, size_t *n);
 };
 
-/* Serve until SIGTERM or SIGINT, then drain (SPEC 3.8). Signals must be blocked by the caller. Returns how many envelopes were
- * left given or parked when it ended. */
+/* Serve until SIGTERM or SIGINT, then drain (SPEC 3.8). Signals must be blocked by the caller. Returns how many
+ * envelopes were left given or parked when it ended. */
 uint32_t pb_io_run(struct pb_io *io, struct pb_core *core, struct pb_admin *admin, const struct pb_io_hooks *hooks);
 
 void pb_io_close(struct pb_io **io);

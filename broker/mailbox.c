@@ -168,7 +168,8 @@ void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame 
     if (!s || s->to_node != node || !pb_linked(node, s->to_incarnation))
         return;
     if (f->seq >= s->next || !is_end(f->code) || !is_end(f->cause)) {
-        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "END of a sequence that was never given, or with a code that ends nothing");
+        pb_link_gap(c, node->link, PBAY_BAD_FRAME,
+                    "END of a sequence that was never given, or with a code that ends nothing");
         return;
     }
     pb_window_extend(&s->w, f->seq); /* given before our crash */

@@ -49,8 +49,9 @@ static enum pbay_err load(struct broker *b, struct pbay_agent_conf **agents, str
 
         for (size_t j = 0; !err && j < i; j++) {
             if (strcmp(agents[i]->agent_name, agents[j]->agent_name) == 0) {
-                snprintf(error->text, sizeof error->text, "%s: agent_name: expected a name that no other file has, found \"%s\"",
-                         b->files[i], agents[i]->agent_name);
+                snprintf(error->text, sizeof error->text,
+                         "%s: agent_name: expected a name that no other file has, found \"%s\"", b->files[i],
+                         agents[i]->agent_name);
                 i++;
                 err = PBAY_CONFIG;
             }
@@ -173,8 +174,7 @@ out:
 /* false = *rc is the exit status */
 static bool parse(struct broker *b, int argc, char **argv, int *rc)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'}, {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
     int c;
 
     *rc = 0;

@@ -1,5 +1,5 @@
-/* A growable byte buffer and the allocator. Running out of memory ends the process with a message, as libzmq does: every amount
- * that a peer can make us hold is bounded elsewhere (SPEC section 10). */
+/* A growable byte buffer and the allocator. Running out of memory ends the process with a message, as libzmq does:
+ * every amount that a peer can make us hold is bounded elsewhere (SPEC section 10). */
 #ifndef PB_BUF_H
 #define PB_BUF_H
 

@@ -13,23 +13,27 @@ struct field {
     uint32_t bound; /* greatest value, bytes or elements */
 };
 
-#define FIELD(f, kind, bound) {#f, kind, (uint16_t)offsetof(struct pb_frame, f), bound}
-#define U8(f)                 FIELD(f, K_U8, 255)
-#define U32(f)                FIELD(f, K_U32, UINT32_MAX)
-#define U64(f)                FIELD(f, K_U64, 0)
-#define STR(f, n)             FIELD(f, K_STR, n)
-#define ID(f)                 FIELD(f, K_ID, PBAY_ID_SIZE)
-#define ID_OR_EMPTY(f)        FIELD(f, K_ID_OR_EMPTY, PBAY_ID_SIZE)
-#define CODE                  U8(code), U8(cause), STR(text, PB_MAX_TEXT)
-#define SETTLED               U64(wm), FIELD(settled, K_RANGES, PB_MAX_RANGES)
-#define PROTOCOLS             FIELD(protocols, K_STRS, PB_MAX_PROTOCOLS)
-#define CLAIMS                FIELD(claims, K_CLAIMS, PB_MAX_CLAIMS)
-#define ORIGIN                ID(origin), U32(origin_stream)
-#define PUB                                                                                                            \
-    U32(stream), U32(round), U64(seq), U64(prev), U8(proto), U8(flags), FIELD(meta, K_META, PBAY_MAX_META),           \
+#define FIELD(f, kind, bound)                                   \
+    {                                                           \
+#f, kind, (uint16_t)offsetof(struct pb_frame, f), bound \
+    }
+#define U8(f)          FIELD(f, K_U8, 255)
+#define U32(f)         FIELD(f, K_U32, UINT32_MAX)
+#define U64(f)         FIELD(f, K_U64, 0)
+#define STR(f, n)      FIELD(f, K_STR, n)
+#define ID(f)          FIELD(f, K_ID, PBAY_ID_SIZE)
+#define ID_OR_EMPTY(f) FIELD(f, K_ID_OR_EMPTY, PBAY_ID_SIZE)
+#define CODE           U8(code), U8(cause), STR(text, PB_MAX_TEXT)
+#define SETTLED        U64(wm), FIELD(settled, K_RANGES, PB_MAX_RANGES)
+#define PROTOCOLS      FIELD(protocols, K_STRS, PB_MAX_PROTOCOLS)
+#define CLAIMS         FIELD(claims, K_CLAIMS, PB_MAX_CLAIMS)
+#define ORIGIN         ID(origin), U32(origin_stream)
+#define PUB                                                                                                 \
+    U32(stream), U32(round), U64(seq), U64(prev), U8(proto), U8(flags), FIELD(meta, K_META, PBAY_MAX_META), \
         FIELD(payload, K_BYTES, UINT32_MAX)
 
-/* A row is present when `known` is set; its fields follow the verb in the array. SPEC section 4 is this table in prose. */
+/* A row is present when `known` is set; its fields follow the verb in the array. SPEC section 4 is this table in prose.
+ */
 static const struct row {
     bool known;
     struct field f[PB_MAX_FIELDS];
@@ -37,8 +41,8 @@ static const struct row {
     [PB_HELLO][PB_UP] = {true,
                          {U8(version_min), U8(version_max), U8(role), STR(agent, PBAY_MAX_NAME),
                           STR(name, PBAY_MAX_NAME), STR(instance, PBAY_MAX_INSTANCE),
-                          STR(public_id, PBAY_MAX_PUBLIC_ID), ID(incarnation), U64(link),
-                          ID_OR_EMPTY(boot), U64(clock), CLAIMS}},
+                          STR(public_id, PBAY_MAX_PUBLIC_ID), ID(incarnation), U64(link), ID_OR_EMPTY(boot), U64(clock),
+                          CLAIMS}},
     [PB_WELCOME][PB_DOWN] = {true,
                              {U8(version_max), ID(boot), U64(attach), U64(clock), U32(heartbeat_ms), U32(timeout_ms),
                               U32(max_envelope), FIELD(routed, K_STRS, PB_MAX_ROUTED)}},
@@ -408,7 +412,8 @@ void pb_nop_fill(uint8_t *p, size_t n)
 
 int pb_frame_fields(enum pb_verb verb, enum pb_dir dir, struct pb_field_info info[PB_MAX_FIELDS])
 {
-    static const char *const types[] = {"u8", "u32", "u64", "str", "id", "id?", "[str]", "[range]", "[claim]", "map?", "bin"};
+    static const char *const types[] = {"u8",    "u32",     "u64",     "str",  "id", "id?",
+                                        "[str]", "[range]", "[claim]", "map?", "bin"};
     const struct row *row = &rows[verb][dir];
     unsigned n = n_fields(row);
 

@@ -1,8 +1,9 @@
-/* Frames of the link protocol: one table says, for each verb and direction, which fields follow in which order. Reader, writer,
- * the tracer and the check of SPEC.md all use that table.
+/* Frames of the link protocol: one table says, for each verb and direction, which fields follow in which order. Reader,
+ * writer, the tracer and the check of SPEC.md all use that table.
  *
- * To add a field: append it to struct pb_frame and to its row in frame.c, raise PB_VERSION if an older peer cannot do without
- * it, and add it to SPEC.md section 4 and to a vector. To add a verb: a row in PB_VERBS and in frame.c's table besides.
+ * To add a field: append it to struct pb_frame and to its row in frame.c, raise PB_VERSION if an older peer cannot do
+ * without it, and add it to SPEC.md section 4 and to a vector. To add a verb: a row in PB_VERBS and in frame.c's table
+ * besides.
  */
 #ifndef PB_FRAME_H
 #define PB_FRAME_H
@@ -10,19 +11,20 @@
 #include "schema/wire.h"
 
 #define PB_VERSION       1
-#define PB_MAX_PROTOCOLS 32   /* protocols of one stream */
-#define PB_MAX_RANGES    64   /* ranges in one SETTLE or ANSWER */
-#define PB_MAX_CLAIMS    256  /* claims in one HELLO or RESUME */
-#define PB_MAX_ROUTED    256  /* protocols with a default route of their own */
-#define PB_MAX_FIELDS    16   /* fields of one verb */
-#define PB_MAX_STREAMS   4096 /* streams that one node may have open as their sender */
-#define PB_MAX_PARTS     4096 /* arrays in one message */
+#define PB_MAX_PROTOCOLS 32    /* protocols of one stream */
+#define PB_MAX_RANGES    64    /* ranges in one SETTLE or ANSWER */
+#define PB_MAX_CLAIMS    256   /* claims in one HELLO or RESUME */
+#define PB_MAX_ROUTED    256   /* protocols with a default route of their own */
+#define PB_MAX_FIELDS    16    /* fields of one verb */
+#define PB_MAX_STREAMS   4096  /* streams that one node may have open as their sender */
+#define PB_MAX_PARTS     4096  /* arrays in one message */
 #define PB_BATCH         32768 /* a sender stops filling a message here */
-#define PB_MAX_TEXT      200  /* bytes in a sentence for a human */
+#define PB_MAX_TEXT      200   /* bytes in a sentence for a human */
 
-#define PB_VERBS(X)                                                                                                    \
-    X(HELLO, 1) X(WELCOME, 2) X(CONFIRM, 3) X(REJECT, 4) X(WHO, 5) X(OPEN, 6) X(ANSWER, 7) X(OPENED, 8) X(PUB, 9)      \
-    X(SETTLE, 10) X(CREDIT, 11) X(NEED, 12) X(END, 13) X(ENDED, 14) X(RELEASE, 15) X(RELEASED, 16) X(CLOSE, 17)        \
+/* clang-format off */
+#define PB_VERBS(X)                                                                                                  \
+    X(HELLO, 1) X(WELCOME, 2) X(CONFIRM, 3) X(REJECT, 4) X(WHO, 5) X(OPEN, 6) X(ANSWER, 7) X(OPENED, 8) X(PUB, 9)    \
+    X(SETTLE, 10) X(CREDIT, 11) X(NEED, 12) X(END, 13) X(ENDED, 14) X(RELEASE, 15) X(RELEASED, 16) X(CLOSE, 17)      \
     X(RESUME, 18) X(PING, 19) X(PONG, 20) X(GAP, 21) X(DRAIN, 22) X(BYE, 23) X(NOP, 24) X(STATE, 25)
 
 enum pb_verb {
@@ -31,6 +33,7 @@ enum pb_verb {
 #undef PB_VERB_ENUM
     PB_VERB_COUNT
 };
+/* clang-format on */
 
 enum pb_dir { PB_UP, PB_DOWN }; /* node to broker, broker to node */
 
@@ -56,10 +59,10 @@ struct pb_frame {
     struct pbay_str incarnation, boot, origin; /* 16 bytes; `origin` may be empty */
     uint32_t origin_stream;
     struct pb_span protocols, settled, held, claims, routed;
-    struct pbay_str meta;    /* the raw map; empty = nil */
+    struct pbay_str meta; /* the raw map; empty = nil */
     struct pbay_str payload;
-    struct pbay_str raw;     /* the whole array */
-    bool fixed;              /* PUB: header in the widths of section 4.9, so that it can be rewritten in place */
+    struct pbay_str raw; /* the whole array */
+    bool fixed;          /* PUB: header in the widths of section 4.9, so that it can be rewritten in place */
 };
 
 /* Metadata of one envelope (SPEC 5.3). */
@@ -69,11 +72,12 @@ struct pb_meta {
     enum pbay_replay replay;
 };
 
-/* Read the next array of a message into *f. true = a whole, well-formed frame that may travel in direction dir. On false the
- * message is to be dropped whole and the link ended with BAD_FRAME (SPEC 3.4). */
+/* Read the next array of a message into *f. true = a whole, well-formed frame that may travel in direction dir. On
+ * false the message is to be dropped whole and the link ended with BAD_FRAME (SPEC 3.4). */
 bool pb_frame_read(struct pb_rd *r, enum pb_dir dir, struct pb_frame *f);
 
-/* Append a frame; integers in headers have fixed widths. The verb must exist in that direction. Returns bytes written. */
+/* Append a frame; integers in headers have fixed widths. The verb must exist in that direction. Returns bytes written.
+ */
 size_t pb_frame_write(struct pb_buf *b, enum pb_dir dir, const struct pb_frame *f);
 
 /* Append one value of a list: a string, a range, a claim. */
@@ -95,8 +99,8 @@ static inline struct pb_rd pb_span_reader(struct pb_span s)
 /* Read a metadata map; unknown keys are passed over. false = malformed, or a known key with a value out of bounds. */
 bool pb_meta_read(struct pbay_str raw, struct pb_meta *m);
 
-/* Append the metadata of an envelope as a map, or nil if it has none. Returns the offset in b of the four bytes of the time to
- * live, so that a sender can write what is left of it (pb_put_be32), or 0 without one. */
+/* Append the metadata of an envelope as a map, or nil if it has none. Returns the offset in b of the four bytes of the
+ * time to live, so that a sender can write what is left of it (pb_put_be32), or 0 without one. */
 size_t pb_meta_write(struct pb_buf *b, const struct pbay_envelope *e);
 void pb_put_be32(uint8_t *p, uint32_t v);
 
@@ -109,7 +113,8 @@ void pb_nop_fill(uint8_t *p, size_t n);
 /* Name of a verb; "?" if there is none. */
 const char *pb_verb_name(unsigned verb);
 
-/* The table's row for checks of SPEC.md and of the vectors: how many fields follow the verb, -1 = not in that direction. */
+/* The table's row for checks of SPEC.md and of the vectors: how many fields follow the verb, -1 = not in that
+ * direction. */
 struct pb_field_info {
     const char *name, *type; /* type as in SPEC 4.0: "u8", "id?", "[range]" */
     uint32_t bound;          /* greatest value, bytes or elements; 0 = none */

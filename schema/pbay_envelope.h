@@ -1,5 +1,5 @@
-/* The envelope as agents and connections see it. All strings are borrowed views; who owns the bytes, and for how long, is
- * said by the function that takes or gives the envelope. */
+/* The envelope as agents and connections see it. All strings are borrowed views; who owns the bytes, and for how long,
+ * is said by the function that takes or gives the envelope. */
 #ifndef PBAY_ENVELOPE_H
 #define PBAY_ENVELOPE_H
 
@@ -11,12 +11,12 @@
 extern "C" {
 #endif
 
-#define PBAY_ID_SIZE 16           /* idempotency key, incarnation, boot id */
-#define PBAY_MAX_ADDRESS 256      /* bytes in `to` and in `sender` */
-#define PBAY_MAX_PUBLIC_ID 512    /* bytes in a public id */
-#define PBAY_MAX_NAME 128         /* bytes in a node's name, an agent's name */
-#define PBAY_MAX_INSTANCE 64      /* bytes in an instance */
-#define PBAY_MAX_META 4096        /* bytes of metadata in one envelope, uri included */
+#define PBAY_ID_SIZE       16   /* idempotency key, incarnation, boot id */
+#define PBAY_MAX_ADDRESS   256  /* bytes in `to` and in `sender` */
+#define PBAY_MAX_PUBLIC_ID 512  /* bytes in a public id */
+#define PBAY_MAX_NAME      128  /* bytes in a node's name, an agent's name */
+#define PBAY_MAX_INSTANCE  64   /* bytes in an instance */
+#define PBAY_MAX_META      4096 /* bytes of metadata in one envelope, uri included */
 
 /* A view of bytes; not ended by a NUL. p may be NULL when n is 0. */
 struct pbay_str {
@@ -34,7 +34,7 @@ enum pbay_replay {
 
 /* The very process that an envelope came from: the reply handle (SPEC section 6). */
 struct pbay_origin {
-    struct pbay_str name;                /* node name; empty = no handle */
+    struct pbay_str name; /* node name; empty = no handle */
     struct pbay_str instance;
     uint8_t incarnation[PBAY_ID_SIZE];
 };
@@ -58,7 +58,7 @@ struct pbay_envelope {
     struct pbay_str traceparent; /* W3C trace context */
     uint32_t ttl_ms;             /* time to live from put; 0 = for ever */
     enum pbay_replay replay;
-    bool redelivered;            /* received: an earlier receiver may have had it */
+    bool redelivered; /* received: an earlier receiver may have had it */
 };
 
 /* A view of a NUL-ended string; "" for NULL. */

@@ -115,7 +115,7 @@ bool pb_rd_nil(struct pb_rd *r)
 static bool fixed_body(uint8_t t, uint32_t *n)
 {
     static const uint8_t body[0x20] = {
-        [0x0a] = 4, [0x0b] = 8, [0x0c] = 1, [0x0d] = 2, [0x0e] = 4, [0x0f] = 8,  [0x10] = 1, [0x11] = 2,
+        [0x0a] = 4, [0x0b] = 8, [0x0c] = 1, [0x0d] = 2, [0x0e] = 4, [0x0f] = 8, [0x10] = 1,  [0x11] = 2,
         [0x12] = 4, [0x13] = 8, [0x14] = 2, [0x15] = 3, [0x16] = 5, [0x17] = 9, [0x18] = 17,
     };
 
@@ -176,7 +176,8 @@ bool pb_rd_skip(struct pb_rd *r)
             return false;
         if (children == 0)
             continue;
-        /* Each value takes a byte at least: a count beyond what is left is a lie, known before any work is done for it. */
+        /* Each value takes a byte at least: a count beyond what is left is a lie, known before any work is done for it.
+         */
         if (depth + 1 == PB_MAX_WIRE_DEPTH || children > (uint64_t)(r->end - r->p))
             return false;
         left[++depth] = children;

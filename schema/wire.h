@@ -1,5 +1,6 @@
-/* A bounded msgpack reader: a cursor over bytes that a stranger sent. It allocates nothing, reads each byte at most once and
- * never past `end`; every function returns false, with the cursor anywhere, when the bytes are not what it reads. */
+/* A bounded msgpack reader: a cursor over bytes that a stranger sent. It allocates nothing, reads each byte at most
+ * once and never past `end`; every function returns false, with the cursor anywhere, when the bytes are not what it
+ * reads. */
 #ifndef PB_WIRE_H
 #define PB_WIRE_H
 
@@ -16,7 +17,8 @@ bool pb_rd_map(struct pb_rd *r, uint32_t *n);
 bool pb_rd_uint(struct pb_rd *r, uint64_t *v); /* any unsigned width */
 bool pb_rd_str(struct pb_rd *r, struct pbay_str *s);
 bool pb_rd_bin(struct pb_rd *r, struct pbay_str *s);
-bool pb_rd_nil(struct pb_rd *r); /* true and consumed if the next value is nil; otherwise false and nothing is consumed */
+bool pb_rd_nil(
+    struct pb_rd *r); /* true and consumed if the next value is nil; otherwise false and nothing is consumed */
 bool pb_rd_skip(struct pb_rd *r); /* one value of any type */
 
 #endif

@@ -12,7 +12,7 @@ forbid "$(echo schema/*.[ch])" '#include "(broker|node|connections|tests)/' 'sch
 forbid "$(echo broker/*.[ch])" '#include "(node|connections|tests)/' 'broker/ includes what is not schema/'
 forbid "$(find node -name '*.[ch]')" '#include "(broker|connections|tests)/' 'node/ includes what is not schema/'
 forbid "$(find connections -name '*.[ch]')" '#include "(broker|tests)/' 'connections/ includes the broker'
-core="broker/core.h broker/core_int.h broker/core.c broker/link.c broker/stream.c broker/mailbox.c broker/route.c broker/flow.c broker/restrict.c"
+core="broker/core.h broker/core_int.h broker/core.c broker/link.c broker/out.c broker/stream.c broker/mailbox.c broker/route.c broker/flow.c broker/restrict.c"
 forbid "$core schema/session.c schema/session_send.c schema/session_recv.c schema/frame.c schema/wire.c" \
     '#include <(zmq|czmq|time|sys/time|stdio|unistd|pthread|sys/socket)\.h>' 'the core knows sockets, clocks or files'
 forbid "tests/sim/check.c tests/sim/check.h" '#include "(broker|schema|node)/' 'the checker knows the code that it checks'

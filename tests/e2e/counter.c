@@ -1,6 +1,6 @@
-/* Test agent: sends the numbers up to --count to `loop` and writes down what comes back. The highest number below which all are
- * settled is kept in DIR/settled; a new process goes on from there. DIR/received gets one line for each number that arrives.
- * Ends with status 0 when all have arrived and are settled. */
+/* Test agent: sends the numbers up to --count to `loop` and writes down what comes back. The highest number below which
+ * all are settled is kept in DIR/settled; a new process goes on from there. DIR/received gets one line for each number
+ * that arrives. Ends with status 0 when all have arrived and are settled. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -16,7 +16,7 @@
 struct counter {
     pbay_t agent;
     uint64_t count, settled, next, arrived;
-    uint64_t first_tag;     /* tag of number `first` */
+    uint64_t first_tag; /* tag of number `first` */
     uint64_t first;
     bool *done, *seen;
     int settled_fd, received_fd;
@@ -65,7 +65,8 @@ static void open_files(struct counter *c, const char *dir)
 static bool put_next(struct counter *c)
 {
     char text[32];
-    struct pbay_envelope e = {.to = pbay_str("peer"), .sender = pbay_str("counter"), .protocol_id = pbay_str("fetchai/default:1.0.0")};
+    struct pbay_envelope e = {
+        .to = pbay_str("peer"), .sender = pbay_str("counter"), .protocol_id = pbay_str("fetchai/default:1.0.0")};
     uint64_t tag;
     enum pbay_err err;
 
@@ -93,7 +94,8 @@ static bool take_outcome(struct counter *c)
     if (pbay_get_outcome(c->agent, &o, 0) != PBAY_OK)
         return false;
     if (o.err) {
-        fprintf(stderr, "counter: number %" PRIu64 " ended %s: %s\n", c->first + o.tag - c->first_tag, pbay_err_name((int)o.err), o.text);
+        fprintf(stderr, "counter: number %" PRIu64 " ended %s: %s\n", c->first + o.tag - c->first_tag,
+                pbay_err_name((int)o.err), o.text);
         exit(3);
     }
     c->done[c->first + o.tag - c->first_tag] = true;

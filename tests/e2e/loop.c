@@ -47,7 +47,8 @@ static enum pbay_err loop_receive(void *self, struct pbay_envelope *e, uint64_t 
 
     if (l->first == l->next)
         return PBAY_AGAIN;
-    *e = (struct pbay_envelope){.to = k->e->sender, .sender = k->e->to, .protocol_id = k->e->protocol_id, .message = k->e->message};
+    *e = (struct pbay_envelope){
+        .to = k->e->sender, .sender = k->e->to, .protocol_id = k->e->protocol_id, .message = k->e->message};
     *tag = k->tag;
     l->first++;
     return PBAY_OK;

@@ -1,9 +1,10 @@
 /* Test agent: ping-pong with `loop` while envelopes go to another connection.
  *
  * usage: probe RESULT ROUNDS CONNECTION COUNT BAD SIZE
- * ROUNDS ping-pongs with loop; COUNT envelopes of SIZE bytes to CONNECTION ("none" = nobody), number BAD begins with "bad"
- * (0 = none). RESULT gets one line of JSON: the round trips' percentiles in microseconds, how many ends of each code, the number
- * of the first envelope that did not settle, whether the ends came in order, the most memory this process had. */
+ * ROUNDS ping-pongs with loop; COUNT envelopes of SIZE bytes to CONNECTION ("none" = nobody), number BAD begins with
+ * "bad" (0 = none). RESULT gets one line of JSON: the round trips' percentiles in microseconds, how many ends of each
+ * code, the number of the first envelope that did not settle, whether the ends came in order, the most memory this
+ * process had. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,8 +66,11 @@ static void take_outcomes(struct probe *p, int timeout)
 /* Put as many as the OutBox takes. */
 static void put_some(struct probe *p)
 {
-    struct pbay_envelope e = {.to = pbay_str("other"), .sender = pbay_str("probe"), .protocol_id = pbay_str("fetchai/default:1.0.0"),
-                              .connection_id = pbay_str(p->connection), .message = {p->message, p->size}};
+    struct pbay_envelope e = {.to = pbay_str("other"),
+                              .sender = pbay_str("probe"),
+                              .protocol_id = pbay_str("fetchai/default:1.0.0"),
+                              .connection_id = pbay_str(p->connection),
+                              .message = {p->message, p->size}};
 
     while (p->put < p->count) {
         uint64_t tag;
@@ -81,15 +85,19 @@ static void put_some(struct probe *p)
 
 static void ping(struct probe *p, unsigned round)
 {
-    struct pbay_envelope e = {.to = pbay_str("peer"), .sender = pbay_str("probe"), .protocol_id = pbay_str("fetchai/default:1.0.0"),
-                              .connection_id = pbay_str("patchbay/loop:0.1.0")}, back;
+    struct pbay_envelope e = {.to = pbay_str("peer"),
+                              .sender = pbay_str("probe"),
+                              .protocol_id = pbay_str("fetchai/default:1.0.0"),
+                              .connection_id = pbay_str("patchbay/loop:0.1.0")},
+                         back;
     uint64_t start = now_us();
     char text[16];
 
     e.message = (struct pbay_str){text, (size_t)snprintf(text, sizeof text, "%u", round)};
     if (pbay_put(p->agent, &e, 20000, NULL) != PBAY_OK)
         fail("no room for a ping in 20 s");
-    if (pbay_get(p->agent, &back, NULL, 20000) != PBAY_OK || back.message.n != e.message.n || memcmp(back.message.p, text, back.message.n) != 0)
+    if (pbay_get(p->agent, &back, NULL, 20000) != PBAY_OK || back.message.n != e.message.n ||
+        memcmp(back.message.p, text, back.message.n) != 0)
         fail("a ping was not answered in 20 s, or out of order");
     p->us[round] = now_us() - start;
 }
@@ -115,8 +123,11 @@ static void report(struct probe *p, const char *path)
         fail(path);
     getrusage(RUSAGE_SELF, &usage);
     qsort(p->us, p->rounds, sizeof *p->us, by_size);
-    fprintf(f, "{\"rounds\": %u, \"p50_us\": %" PRIu64 ", \"p99_us\": %" PRIu64 ", \"first_not_ok\": %u, \"in_order\": %s, \"rss_kib\": %ld, "
-               "\"ends\": {", p->rounds, percentile(p, 500), percentile(p, 990), p->first_not_ok, p->disordered ? "false" : "true",
+    fprintf(f,
+            "{\"rounds\": %u, \"p50_us\": %" PRIu64 ", \"p99_us\": %" PRIu64
+            ", \"first_not_ok\": %u, \"in_order\": %s, \"rss_kib\": %ld, "
+            "\"ends\": {",
+            p->rounds, percentile(p, 500), percentile(p, 990), p->first_not_ok, p->disordered ? "false" : "true",
             usage.ru_maxrss);
     for (int i = 0, n = 0; i < PBAY_ERR_COUNT; i++) {
         if (p->by_code[i])

@@ -29,10 +29,19 @@ static struct pb_core *new_core(void)
     set_conn(&conns[2], "c2", "t/c2:1.0.0");
     routes[0] = (struct pbay_default_route){.protocol_text = "t/p1:1.0.0", .connection = 1};
     assert_true(pbay_pubid_parse(pbay_str("t/p1:1.0.0"), &routes[0].protocol));
-    agents[0] = (struct pbay_agent_conf){.agent_name = "A", .addresses = addresses, .n_addresses = 1, .connections = conns,
-                                         .n_connections = 2, .default_connection = 0, .default_routing = routes,
-                                         .n_default_routing = 1, .memory_budget = 1 << 20, .max_envelope = 1024,
-                                         .heartbeat_ms = 100, .timeout_ms = 500, .gone_ms = 1100};
+    agents[0] = (struct pbay_agent_conf){.agent_name = "A",
+                                         .addresses = addresses,
+                                         .n_addresses = 1,
+                                         .connections = conns,
+                                         .n_connections = 2,
+                                         .default_connection = 0,
+                                         .default_routing = routes,
+                                         .n_default_routing = 1,
+                                         .memory_budget = 1 << 20,
+                                         .max_envelope = 1024,
+                                         .heartbeat_ms = 100,
+                                         .timeout_ms = 500,
+                                         .gone_ms = 1100};
     agents[1] = agents[0];
     agents[1].agent_name = "B";
     agents[1].n_addresses = 0;
@@ -54,7 +63,9 @@ static const char *route(struct pb_core *c, const struct asked *a)
 {
     static char answer[64];
     struct pb_node node = {.group = pb_group_find(c, pbay_str(a->agent), pbay_str(a->conn ? a->conn : ""))};
-    struct pb_stream s = {.sender = &node, .to = pbay_str(a->to), .from = pbay_str(a->from ? a->from : a->agent),
+    struct pb_stream s = {.sender = &node,
+                          .to = pbay_str(a->to),
+                          .from = pbay_str(a->from ? a->from : a->agent),
                           .connection = pbay_str(a->connection)};
     enum pbay_err code;
     const char *text;
@@ -116,8 +127,9 @@ static void test_helper(void **state)
     assert_int_equal(c->generation, before + 1);
     ROUTE("c1", .agent = "A", .to = "ext");
     ROUTE("c0", .agent = "A", .to = "ext", .connection = "t/c0:1.0.0"); /* the context wins */
-    ROUTE("c1", .agent = "A", .to = "ext", .protocols = {"t/p0:1.0.0", "t/p1:1.0.0"}); /* it wins over default routing */
-    ROUTE("NO_ROUTE", .agent = "B", .to = "ext"); /* another agent learns nothing from it */
+    ROUTE("c1", .agent = "A", .to = "ext",
+          .protocols = {"t/p0:1.0.0", "t/p1:1.0.0"}); /* it wins over default routing */
+    ROUTE("NO_ROUTE", .agent = "B", .to = "ext");     /* another agent learns nothing from it */
     pb_route_learn(c, inbox, pbay_str("ext"), pb_group_find(c, pbay_str("A"), pbay_str("c0")));
     ROUTE("c0", .agent = "A", .to = "ext"); /* who wrote last */
     for (int i = 0; i < PB_MAX_HELPED; i++) {

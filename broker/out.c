@@ -1,0 +1,185 @@
+/* What is sent to whom: parts are gathered into messages and written out at the end of the turn. A message of which all
+ * parts go one way is not copied but moved on (SPEC 4.0.7). */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "broker/core_int.h"
+
+static void list_out(struct pb_core *c, struct pb_link *link)
+{
+    if (link->listed)
+        return;
+    link->listed = true;
+    link->next_out = NULL;
+    if (c->outs_tail)
+        c->outs_tail->next_out = link;
+    else
+        c->outs = link;
+    c->outs_tail = link;
+}
+
+static void close_message(struct pb_link *link)
+{
+    struct pb_item *item;
+
+    if (link->out.n == 0)
+        return;
+    item = pb_alloc(sizeof *item);
+    item->buf = link->out;
+    link->out = (struct pb_buf){0};
+    link->queued++;
+    DL_APPEND(link->items, item);
+}
+
+/* What was going on together towards this link and has not been copied yet must keep its place. */
+static void flush_run(struct pb_core *c)
+{
+    struct pb_span_run *run = &c->run;
+    struct pb_link *link = run->link;
+
+    run->link = NULL;
+    for (unsigned i = 0; i < run->count; i++)
+        pb_link_append(c, link, run->start[i], run->n[i]);
+    run->broken |= run->count > 0;
+    run->count = 0;
+}
+
+void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, size_t n)
+{
+    if (c->run.link == link)
+        flush_run(c);
+    if (link->out.n && link->out.n + n > PB_BATCH)
+        close_message(link);
+    pb_buf_add(&link->out, p, n);
+    list_out(c, link);
+}
+
+void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
+{
+    if (c->run.link == link)
+        flush_run(c);
+    if (link->out.n > PB_BATCH)
+        close_message(link);
+    pb_frame_write(&link->out, PB_DOWN, f);
+    list_out(c, link);
+}
+
+/* A part of the message at hand goes on to link. Parts are only noted: if all of them go one way, the message moves
+ * whole. */
+void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n)
+{
+    struct pb_span_run *run = &c->run;
+
+    if (run->link && run->link != link)
+        flush_run(c);
+    run->link = link;
+    if (run->count && run->start[run->count - 1] + run->n[run->count - 1] == p) {
+        run->n[run->count - 1] += n;
+        return;
+    }
+    if (run->count == PB_MAX_SPANS) {
+        flush_run(c);
+        run->link = link;
+    }
+    run->start[run->count] = p;
+    run->n[run->count++] = n;
+}
+
+/* SPEC 4.0.7: parts that were for the broker become NOP. */
+static void fill_gaps(const struct pb_span_run *run, uint8_t *p, size_t n)
+{
+    uint8_t *at = p;
+
+    for (unsigned i = 0; i < run->count; i++) {
+        if (run->start[i] > at)
+            pb_nop_fill(at, (size_t)(run->start[i] - at));
+        at = run->start[i] + run->n[i];
+    }
+    if (at < p + n)
+        pb_nop_fill(at, (size_t)(p + n - at));
+}
+
+/* The end of a message that came: what was noted of it is moved or copied. */
+void pb_out_end(struct pb_core *c, struct pb_event *ev)
+{
+    struct pb_span_run *run = &c->run;
+    struct pb_link *link = run->link;
+    struct pb_item *item;
+    size_t sum = 0;
+
+    for (unsigned i = 0; i < run->count; i++)
+        sum += run->n[i];
+    if (!link || run->broken || !ev->msg || sum < PB_MOVE_MIN || sum < ev->n / 2) {
+        if (link)
+            flush_run(c);
+        return;
+    }
+    fill_gaps(run, ev->p, ev->n);
+    run->link = NULL;
+    close_message(link);
+    item = pb_alloc(sizeof *item);
+    item->msg = ev->msg;
+    item->p = ev->p;
+    item->n = ev->n;
+    ev->msg = NULL;
+    link->queued++;
+    DL_APPEND(link->items, item);
+    list_out(c, link);
+}
+
+bool pb_core_next(struct pb_core *c, struct pb_out *out)
+{
+    struct pb_link *link;
+    struct pb_item *item;
+
+    pb_buf_fini(&c->sent);
+    while ((link = c->outs)) {
+        if (!link->items)
+            close_message(link);
+        if ((item = link->items))
+            break;
+        c->outs = link->next_out;
+        if (!c->outs)
+            c->outs_tail = NULL;
+        link->listed = false;
+    }
+    if (!link)
+        return false;
+    DL_DELETE(link->items, item);
+    c->sent = item->buf;
+    *out = (struct pb_out){.rid = {(const char *)link->rid, link->rid_n},
+                           .p = item->msg ? item->p : item->buf.p,
+                           .n = item->msg ? item->n : item->buf.n,
+                           .msg = item->msg};
+    free(item);
+    return true;
+}
+
+void pb_out_begin(struct pb_core *c)
+{
+    c->run.link = NULL;
+    c->run.count = 0;
+    c->run.broken = false;
+}
+
+/* PONG tells the number of the message that it travels in. */
+void pb_out_pong(struct pb_core *c, struct pb_link *link, uint64_t clock)
+{
+    if (c->run.link == link)
+        flush_run(c);
+    if (link->out.n > PB_BATCH)
+        close_message(link);
+    pb_link_send(c, link, &(struct pb_frame){.verb = PB_PONG, .count = link->queued + 1, .clock = clock});
+}
+
+void pb_out_fini(struct pb_link *link)
+{
+    struct pb_item *item, *tmp;
+
+    DL_FOREACH_SAFE (link->items, item, tmp) {
+        pb_buf_fini(&item->buf);
+        free(item);
+    }
+    pb_buf_fini(&link->out);
+}
