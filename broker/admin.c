@@ -352,12 +352,12 @@ failed:
     return -1;
 }
 
-enum pbay_err pb_admin_open(const char *run_dir, struct pb_admin **out, struct pbay_conf_error *error)
+enum pbay_err pb_admin_open(const char *run_dir, struct pb_admin **admin, struct pbay_conf_error *error)
 {
     int fd = listen_on(run_dir);
     struct pb_admin *a;
 
-    *out = NULL;
+    *admin = NULL;
     if (fd < 0) {
         snprintf(error->text, sizeof error->text, "cannot listen on %s/admin.sock: %s", run_dir, strerror(errno));
         return PBAY_IO;
@@ -372,7 +372,7 @@ enum pbay_err pb_admin_open(const char *run_dir, struct pb_admin **out, struct p
         free(a);
         return PBAY_IO;
     }
-    *out = a;
+    *admin = a;
     return PBAY_OK;
 }
 

@@ -18,7 +18,7 @@
 #include "schema/window.h"
 
 #define PB_FENCED_KEPT  32                   /* fenced incarnations remembered for each node */
-#define PB_FORGET_MS    (10 * 60 * 1000)     /* a sender without link for so long never returns */
+#define PB_FORGET_MS    INT64_C(600000)      /* a sender without link for so long never returns */
 #define PB_WHO_MS       1000                 /* at most one WHO or BYE FENCED per routing id */
 #define PB_CREDIT_FIRST UINT64_C(65536)      /* bytes granted at first */
 #define PB_WINDOW       UINT64_C(131072)     /* bytes that a stream may have granted and unsettled */

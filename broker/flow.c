@@ -210,10 +210,10 @@ void pb_flow_need(struct pb_core *c, struct pb_node *node, const struct pb_frame
     struct pb_stream *s;
 
     HASH_FIND(by_no, node->from, &f->stream, sizeof f->stream, s);
-    if (!s || s->state != PB_OPEN_ || f->round != s->sround)
+    if (!s || s->state != PB_OPEN_ || f->round != s->sround || c->draining)
         return;
     if (f->used_b > s->used_b + c->conf->max_envelope + PB_PART_EXTRA) { /* no credit would ever be enough */
-        pb_stream_end_all(c, s, PBAY_TOO_BIG, "larger than the broker's max_envelope");
+        pb_link_gap(c, node->link, PBAY_TOO_BIG, "NEED for more than an envelope may have");
         return;
     }
     s->need_b = least(f->used_b, s->used_b + c->pool);

@@ -128,8 +128,8 @@ enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **out,
     enum pbay_err err;
 
     *out = io;
-    srandom(
-        (unsigned)pb_io_random()); /* libzmq draws routing ids of peers without one from it: they must not be guessed */
+    /* libzmq draws routing ids of peers without one from it: they must not be guessed */
+    srandom((unsigned)pb_io_random());
     io->context = zmq_ctx_new();
     io->router = zmq_socket(io->context, ZMQ_ROUTER);
     io->events = zmq_socket(io->context, ZMQ_PUB);

@@ -7,9 +7,9 @@
 
 struct pb_io;
 
-/* Bind every endpoint of conf and RUN_DIR/events.ipc. On failure *io is NULL and *error says which endpoint and why.
+/* Bind every endpoint of conf and RUN_DIR/events.ipc. On failure *out is NULL and *error says which endpoint and why.
  *   PBAY_OK; PBAY_IO */
-enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **io, struct pbay_conf_error *error);
+enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **out, struct pbay_conf_error *error);
 
 /* What the loop asks its owner to do. */
 struct pb_io_hooks {

@@ -28,6 +28,7 @@ static void forget_claims(struct pb_core *c, struct pb_link *link)
 
 static void free_link(struct pb_core *c, struct pb_link *link)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash's last element */
     HASH_DEL(c->links, link);
     pb_out_fini(link);
     forget_claims(c, link);
@@ -62,6 +63,7 @@ static void drop_claims(struct pb_core *c, const struct pb_node *node)
 
     HASH_ITER (hh, c->claims, claim, tmp) {
         if (claim->node == node) {
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
             HASH_DEL(c->claims, claim);
             free(claim);
         }
@@ -218,14 +220,13 @@ static void death(struct pb_core *c, struct pb_node *node, bool unclean, enum pb
 /* "name: reason" for the operator, who has no node to look at. */
 static void note_rejected(struct pb_core *c, const struct pb_frame *f, enum pbay_err code, struct pbay_str text)
 {
-    char line[PB_MAX_TEXT];
-    size_t n = f->name.n;
+    struct pb_buf line = {0};
 
-    memcpy(line, f->name.p, n);
-    memcpy(line + n, ": ", 2);
-    memcpy(line + n + 2, text.p, text.n < sizeof line - n - 2 ? text.n : sizeof line - n - 2);
-    pb_note_node(c, PB_NOTE_REJECTED, NULL, code,
-                 (struct pbay_str){line, n + 2 + text.n < sizeof line ? n + 2 + text.n : sizeof line});
+    pb_buf_add(&line, f->name.p, f->name.n);
+    pb_buf_add(&line, ": ", 2);
+    pb_buf_add(&line, text.p, text.n);
+    pb_note_node(c, PB_NOTE_REJECTED, NULL, code, (struct pbay_str){(const char *)line.p, line.n});
+    pb_buf_fini(&line);
 }
 
 static void reject(struct pb_core *c, struct pb_link *link, const struct pb_frame *f, enum pbay_err code,
@@ -617,6 +618,7 @@ void pb_link_fini(struct pb_core *c)
     HASH_ITER (hh, c->links, link, tmp)
         free_link(c, link);
     HASH_ITER (hh, c->claims, claim, next) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): likewise */
         HASH_DEL(c->claims, claim);
         free(claim);
     }

@@ -47,6 +47,7 @@ static void flush_run(struct pb_core *c)
 
 void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, size_t n)
 {
+    assert(link);
     if (c->run.link == link)
         flush_run(c);
     if (link->out.n && link->out.n + n > PB_BATCH)

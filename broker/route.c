@@ -145,6 +145,7 @@ struct pb_group *pb_route(struct pb_core *c, const struct pb_stream *s, enum pba
 
 static void forget(struct pb_group *inbox, struct pb_helped *h)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash's last element */
     HASH_DEL(inbox->helped, h);
     free(h->address);
     free(h);

@@ -123,6 +123,7 @@ static void forget_held(struct pb_session *s, struct pb_receiver *rs, struct pb_
     struct pb_held *h = slot->p;
 
     if (slot->state == SLOT_HELD) {
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
         DL_DELETE(s->ready, h);
         free_held(h);
     } else if (slot->state == SLOT_STARTED) {
@@ -456,6 +457,7 @@ static void take(struct pb_session *s, struct pb_receiver *rs, const struct pb_f
     DL_APPEND(s->ready, h);
     if (PB_MUT(SETTLE_EARLY)) {
         h->stream = NULL;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
         DL_DELETE(s->ready, h);
         DL_APPEND(s->ready, h);
         slot->state = SLOT_SETTLED;
@@ -562,6 +564,7 @@ struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
     DL_FOREACH (s->ready, h) {
         if (h->stream && h->stream->blocked)
             continue;
+        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
         DL_DELETE(s->ready, h);
         if (h->stream)
             pb_window_at(&h->stream->w, h->seq)->state = SLOT_STARTED;
