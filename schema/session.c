@@ -124,7 +124,8 @@ static void send_claims(struct pb_session *s)
     struct pb_buf list = {0};
     struct pb_frame f = {.verb = PB_RESUME};
 
-    for (uint32_t skip = PB_MAX_CLAIMS; (f.claims.n = pb_recv_claims(s, skip, &list)); skip += PB_MAX_CLAIMS) {
+    for (uint32_t skip = PB_MAX_CLAIMS; skip < PB_MAX_STREAMS && (f.claims.n = pb_recv_claims(s, skip, &list));
+         skip += PB_MAX_CLAIMS) {
         f.claims.raw = (struct pbay_str){(const char *)list.p, list.n};
         pb_ctl(s, &f);
         list.n = 0;

@@ -128,7 +128,7 @@ class Node:
             put.code, put.cause, put.text = OUTCOME_UNKNOWN if lost and put.seq <= s.sent_high else code, cause, text
             self.outcomes.append(s.kept.pop(put.seq))
     def _on_opened(self, s, round_, expect, credit_n, credit_b, incarnation, replay):
-        if not 0 < expect <= s.next: raise LinkEnd(GAP, "OPENED expects what was not put")
+        if not 0 < expect <= s.next: raise LinkEnd(BAD_FRAME, "OPENED expects what was not put")
         s.state, s.round, s.credit_n, s.credit_b, s.position = "open", round_, credit_n, credit_b, expect
         s.prev, s.used_n, s.used_b, s.needed = 0, 0, 0, False; self._push(s)
     def _on_credit(self, s, round_, credit_n, credit_b):

@@ -12,8 +12,8 @@ default_connection: {PUBLIC_ID}
 patchbay: {{heartbeat: 200ms, timeout: 1s}}
 """
 BOUNDS = "of 257 bytes|of 129 bytes|of 65 bytes|33 protocols|257 split|of 201 bytes|ranges|origin|replay of 256"
-VERBS = ("- HELLO WELCOME CONFIRM REJECT WHO OPEN ANSWER OPENED PUB SETTLE CREDIT NEED END ENDED RELEASE RELEASED CLOSE RESUME PING"
-         " PONG GAP DRAIN BYE NOP STATE").split()
+VERBS = ("- HELLO WELCOME CONFIRM REJECT WHO OPEN ANSWER OPENED PUB SETTLE CREDIT NEED END ENDED RELEASE RELEASED CLOSE"
+         " RESUME PING PONG GAP DRAIN BYE NOP STATE").split()
 CONNECTION_YAML = """name: pyconn
 author: patchbay
 version: 0.1.0
