@@ -112,7 +112,8 @@ static json_t *stream_json(const struct pb_stream_view *v)
 
 static const char *note_kind(enum pb_note_kind kind)
 {
-    static const char *const names[] = {"attached", "link_down", "dead", "fenced", "state", "rejected", "end"};
+    static const char *const names[] = {"attached", "link_down", "dead", "fenced",
+                                        "state",    "rejected",  "end",  "version"};
 
     return names[kind];
 }
@@ -131,10 +132,10 @@ static json_t *note_json(const struct pb_note *note, uint64_t seq)
     json_object_set_new(j, "code", json_string(pbay_err_name((int)note->code)));
     json_object_set_new(j, "cause", json_string(pbay_err_name((int)note->cause)));
     json_object_set_new(j, "text", text(pbay_str(note->text)));
-    if (note->kind == PB_NOTE_END) {
-        json_object_set_new(j, "to", text(note->to));
+    if (note->to[0])
+        json_object_set_new(j, "to", text(pbay_str(note->to)));
+    if (note->kind == PB_NOTE_END)
         json_object_set_new(j, "envelope", number(note->seq));
-    }
     return j;
 }
 

@@ -143,8 +143,7 @@ static void failed(struct pb_core *c, const struct pb_event *ev)
         memcpy(g->failed_text, ev->text.p, n);
     g->failed_text[n] = 0;
     c->route_due = true;
-    pb_note_node(c, PB_NOTE_STATE, g->nodes, PBAY_FAILED, ev->text);
-    note = &c->notes[(c->note_head + c->n_notes - 1) % PB_MAX_NOTES];
+    note = pb_note_node(c, PB_NOTE_STATE, g->nodes, PBAY_FAILED, ev->text);
     note->agent = g->agent;
     note->name = g->name;
     note->state = g->failed ? PB_ST_FAILED : PB_ST_DISCONNECTED;
@@ -226,8 +225,8 @@ bool pb_core_idle(const struct pb_core *c)
 
 /* ---- notes ---- */
 
-void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code,
-                  struct pbay_str text)
+struct pb_note *pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code,
+                             struct pbay_str text)
 {
     struct pb_note *note;
     size_t n = text.n < PB_MAX_TEXT ? text.n : PB_MAX_TEXT;
@@ -244,11 +243,21 @@ void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_nod
     if (n)
         memcpy(note->text, text.p, n);
     if (!node)
-        return;
+        return note;
     note->agent = node->group->agent;
     note->name = node->group->name;
     note->instance = pbay_str(node->instance);
     note->state = node->state;
+    return note;
+}
+
+void pb_note_to(struct pb_note *note, struct pbay_str to)
+{
+    size_t n = to.n < sizeof note->to ? to.n : sizeof note->to - 1;
+
+    if (n)
+        memcpy(note->to, to.p, n);
+    note->to[n] = 0;
 }
 
 bool pb_core_note(struct pb_core *c, struct pb_note *note)

@@ -57,7 +57,8 @@ enum pb_note_kind {
     PB_NOTE_FENCED,
     PB_NOTE_STATE,
     PB_NOTE_REJECTED,
-    PB_NOTE_END
+    PB_NOTE_END,
+    PB_NOTE_VERSION /* an envelope's connection exists in another version only, and goes there */
 };
 
 /* Something that an operator may want to know; strings as in pb_out. */
@@ -65,7 +66,7 @@ struct pb_note {
     enum pb_note_kind kind;
     int64_t at;
     struct pbay_str agent, name, instance; /* the node; for END the sender */
-    struct pbay_str to, protocol;          /* END */
+    char to[PBAY_MAX_ADDRESS + 1];         /* END: of the envelope; VERSION: the public id that was named */
     enum pb_node_state state;              /* STATE */
     enum pbay_err code, cause;
     uint64_t seq;

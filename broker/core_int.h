@@ -205,8 +205,9 @@ struct pb_core {
 };
 
 /* core.c */
-void pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code,
-                  struct pbay_str text);
+struct pb_note *pb_note_node(struct pb_core *c, enum pb_note_kind kind, const struct pb_node *node, enum pbay_err code,
+                             struct pbay_str text);
+void pb_note_to(struct pb_note *note, struct pbay_str to);
 struct pb_group *pb_group_find(struct pb_core *c, struct pbay_str agent, struct pbay_str name);
 
 /* out.c */

@@ -113,14 +113,12 @@ void pb_mail_say_ends(struct pb_core *c, struct pb_node *node)
 
 static void note_end(struct pb_core *c, struct pb_stream *s, uint64_t seq, const struct pb_ending *e)
 {
-    struct pb_note *note;
+    struct pb_note *note = pb_note_node(c, PB_NOTE_END, s->sender, e->code, pbay_str(e->text));
 
     s->sender->ended++;
-    pb_note_node(c, PB_NOTE_END, s->sender, e->code, pbay_str(e->text));
-    note = &c->notes[(c->note_head + c->n_notes - 1) % PB_MAX_NOTES];
     note->cause = e->cause;
     note->seq = seq;
-    note->to = s->to;
+    pb_note_to(note, s->to);
 }
 
 void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, enum pbay_err cause,

@@ -244,8 +244,7 @@ static void note_end_all(struct pb_core *c, const struct pb_stream *s, enum pbay
     if (n == 0)
         return;
     s->sender->ended += n;
-    pb_note_node(c, PB_NOTE_END, s->sender, code, pbay_str(text));
-    c->notes[(c->note_head + c->n_notes - 1) % PB_MAX_NOTES].to = s->to;
+    pb_note_to(pb_note_node(c, PB_NOTE_END, s->sender, code, pbay_str(text)), s->to);
 }
 
 void pb_stream_end_all(struct pb_core *c, struct pb_stream *s, enum pbay_err code, const char *text)
@@ -285,6 +284,20 @@ static bool hold_is_over(const struct pb_core *c, const struct pb_stream *s)
     return c->now - from > (int64_t)c->conf->hold_ms;
 }
 
+/* SPEC 6.7: another version than the one that was named is used, and somebody is told. */
+static void note_version(struct pb_core *c, const struct pb_stream *s)
+{
+    struct pbay_str named = s->connection.n ? s->connection : s->to;
+    struct pbay_pubid id;
+
+    if (s->sender->role != PB_AGENT || s->origin.n || !s->target->cconf || !pbay_pubid_parse(named, &id))
+        return;
+    if (pbay_pubid_eq(&id, &s->target->cconf->public_id) || pbay_str_eq(id.version, pbay_str("any")) ||
+        pbay_str_eq(id.version, pbay_str("latest")))
+        return;
+    pb_note_to(pb_note_node(c, PB_NOTE_VERSION, s->sender, PBAY_OK, pbay_str(s->target->cconf->public_id_text)), named);
+}
+
 /* A waiting stream: find its receiver, or end it. */
 void pb_stream_route(struct pb_core *c, struct pb_stream *s)
 {
@@ -310,6 +323,7 @@ void pb_stream_route(struct pb_core *c, struct pb_stream *s)
     if (gone) {
         pb_stream_end_all(c, s, PBAY_INSTANCE_GONE, "the process that the reply was for is gone");
     } else if (node) {
+        note_version(c, s);
         leave_waiting(c, s);
         bind(s, node);
         pb_stream_ask(c, s);
