@@ -1,6 +1,6 @@
-/* Test agent: sends the numbers up to --count to `loop` and writes down what comes back. The highest number below which
- * all are settled is kept in DIR/settled; a new process goes on from there. DIR/received gets one line for each number
- * that arrives. Ends with status 0 when all have arrived and are settled. */
+/* Test agent: sends the numbers in DIR/numbers, COUNT lines of eight digits, to `loop` and writes down what comes back.
+ * The highest line below which all are settled is kept in DIR/settled; a new process goes on from there. DIR/received
+ * gets one line for each number that arrives. Ends with status 0 when all have arrived and are settled. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
@@ -12,6 +12,7 @@
 #include "node/pbay.h"
 
 #define MAX_COUNT 1000000
+#define DIGITS    8
 
 struct counter {
     pbay_t agent;
@@ -19,7 +20,7 @@ struct counter {
     uint64_t first_tag; /* tag of number `first` */
     uint64_t first;
     bool *done, *seen;
-    int settled_fd, received_fd;
+    int numbers_fd, settled_fd, received_fd;
 };
 
 static uint64_t read_settled(int fd)
@@ -43,6 +44,8 @@ static void open_files(struct counter *c, const char *dir)
     char path[4096], line[64];
     FILE *f;
 
+    snprintf(path, sizeof path, "%s/numbers", dir);
+    c->numbers_fd = open(path, O_RDONLY | O_CLOEXEC);
     snprintf(path, sizeof path, "%s/settled", dir);
     c->settled_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     snprintf(path, sizeof path, "%s/received", dir);
@@ -72,7 +75,9 @@ static bool put_next(struct counter *c)
 
     if (c->next > c->count)
         return false;
-    e.message = (struct pbay_str){text, (size_t)snprintf(text, sizeof text, "%" PRIu64, c->next)};
+    if (pread(c->numbers_fd, text, DIGITS, (off_t)((c->next - 1) * (DIGITS + 1))) != DIGITS)
+        exit(1);
+    e.message = (struct pbay_str){text, DIGITS};
     err = pbay_put(c->agent, &e, 0, &tag);
     if (err == PBAY_FENCED)
         exit(76);

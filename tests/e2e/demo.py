@@ -193,6 +193,8 @@ def main(test):
     demo = Demo()
     try:
         test(demo)
+        report = [line for line in demo.output().splitlines() if "Sanitizer" in line or "runtime error:" in line or "Assertion" in line]
+        check(not report, "a process complained of itself: %s" % report)
     except Failed as why:
         sys.stdout.write(demo.output() if os.path.exists(demo.log) else "")
         print("FAILED: %s" % why)

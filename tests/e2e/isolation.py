@@ -127,7 +127,9 @@ def deaths(root):
 
 
 def judge(root, status, watch, seconds):
-    good = expect("exit status of `patchbay up`", status, status == 0)
+    with open(os.path.join(root, "log")) as f:
+        reports = [line for line in f if "Sanitizer" in line or "runtime error:" in line or "Assertion" in line]
+    good = expect("exit status of `patchbay up`", status, status == 0) and expect("complaints", reports, not reports)
     if not good:
         return False
     with open(os.path.join(root, "result")) as f:
