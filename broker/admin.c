@@ -68,7 +68,7 @@ static json_t *node_json(const struct pb_node_view *v)
     json_object_set_new(j, "linked", json_boolean(v->linked));
     json_object_set_new(j, "draining", json_boolean(v->draining));
     json_object_set_new(j, "stuck", json_boolean(v->stuck));
-    json_object_set_new(j, "code", json_string(pbay_err_name((int)v->code)));
+    json_object_set_new(j, "code", json_string(pbay_err_name((enum pbay_err)v->code)));
     json_object_set_new(j, "reason", text(v->text));
     json_object_set_new(j, "retry_ms", number(v->retry_ms));
     json_object_set_new(j, "attached", number(v->attached));
@@ -129,8 +129,8 @@ static json_t *note_json(const struct pb_note *note, uint64_t seq)
     json_object_set_new(j, "name", text(note->name.n ? note->name : note->agent));
     json_object_set_new(j, "instance", text(note->instance));
     json_object_set_new(j, "state", json_string(state_name(note->state)));
-    json_object_set_new(j, "code", json_string(pbay_err_name((int)note->code)));
-    json_object_set_new(j, "cause", json_string(pbay_err_name((int)note->cause)));
+    json_object_set_new(j, "code", json_string(pbay_err_name((enum pbay_err)note->code)));
+    json_object_set_new(j, "cause", json_string(pbay_err_name((enum pbay_err)note->cause)));
     json_object_set_new(j, "text", text(pbay_str(note->text)));
     if (note->to[0])
         json_object_set_new(j, "to", text(pbay_str(note->to)));

@@ -186,7 +186,7 @@ static int send_it(const struct send *s)
 
 int cmd_send(int argc, char **argv)
 {
-    struct send s = {NULL};
+    struct send s = {0};
     int status = read_arguments(&s, argc, argv);
 
     if (!status)

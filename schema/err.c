@@ -12,14 +12,14 @@ static const struct {
 #undef ROW
 };
 
-PBAY_API const char *pbay_err_name(int code)
+PBAY_API const char *pbay_err_name(enum pbay_err code)
 {
-    return code >= 0 && code < PBAY_ERR_COUNT ? table[code].name : "UNKNOWN";
+    return (unsigned)code < PBAY_ERR_COUNT ? table[code].name : "UNKNOWN";
 }
 
-PBAY_API const char *pbay_err_text(int code)
+PBAY_API const char *pbay_err_text(enum pbay_err code)
 {
-    return code >= 0 && code < PBAY_ERR_COUNT ? table[code].text : "an error of a newer version";
+    return (unsigned)code < PBAY_ERR_COUNT ? table[code].text : "an error of a newer version";
 }
 
 PBAY_API int pbay_err_code(const char *name)

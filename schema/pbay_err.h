@@ -47,10 +47,10 @@ enum pbay_err {
 };
 
 /* Name of a code, "NO_ROUTE"; a static string. An unknown number gives "UNKNOWN". Thread-safe. */
-const char *pbay_err_name(int code);
+const char *pbay_err_name(enum pbay_err code);
 
 /* One sentence for a human; a static string. Thread-safe. */
-const char *pbay_err_text(int code);
+const char *pbay_err_text(enum pbay_err code);
 
 /* Code of a name as pbay_err_name writes it, or -1. Thread-safe. */
 int pbay_err_code(const char *name);

@@ -100,7 +100,7 @@ static bool take_outcome(struct counter *c)
         return false;
     if (o.err) {
         fprintf(stderr, "counter: number %" PRIu64 " ended %s: %s\n", c->first + o.tag - c->first_tag,
-                pbay_err_name((int)o.err), o.text);
+                pbay_err_name((enum pbay_err)o.err), o.text);
         exit(3);
     }
     c->done[c->first + o.tag - c->first_tag] = true;

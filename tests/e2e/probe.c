@@ -59,7 +59,7 @@ static void take_outcomes(struct probe *p, int timeout)
         if (o.err && p->first_not_ok == 0)
             p->first_not_ok = number;
         if (o.err && p->by_code[o.err] == 1)
-            fprintf(stderr, "probe: envelope %u ended %s: %s\n", number, pbay_err_name((int)o.err), o.text);
+            fprintf(stderr, "probe: envelope %u ended %s: %s\n", number, pbay_err_name((enum pbay_err)o.err), o.text);
     }
 }
 
@@ -131,7 +131,7 @@ static void report(struct probe *p, const char *path)
             usage.ru_maxrss);
     for (int i = 0, n = 0; i < PBAY_ERR_COUNT; i++) {
         if (p->by_code[i])
-            fprintf(f, "%s\"%s\": %u", n++ ? ", " : "", pbay_err_name(i), p->by_code[i]);
+            fprintf(f, "%s\"%s\": %u", n++ ? ", " : "", pbay_err_name((enum pbay_err)i), p->by_code[i]);
     }
     fputs("}}\n", f);
     fclose(f);

@@ -61,7 +61,7 @@ static void print_totals(void)
     printf("shown %llu, again %llu; ends:", (unsigned long long)shown, (unsigned long long)again);
     for (int i = 0; i < 64; i++) {
         if (by_code[i])
-            printf(" %s %llu", pbay_err_name(i), (unsigned long long)by_code[i]);
+            printf(" %s %llu", pbay_err_name((enum pbay_err)i), (unsigned long long)by_code[i]);
     }
     putchar('\n');
 }

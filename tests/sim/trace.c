@@ -46,9 +46,9 @@ static void put_frame(FILE *out, const struct pb_frame *f)
     put_num(out, f->attach, "attach");
     put_num(out, f->flags, "flags");
     if (f->code)
-        fprintf(out, " %s", pbay_err_name((int)f->code));
+        fprintf(out, " %s", pbay_err_name((enum pbay_err)f->code));
     if (f->cause && f->cause != f->code)
-        fprintf(out, " cause %s", pbay_err_name((int)f->cause));
+        fprintf(out, " cause %s", pbay_err_name((enum pbay_err)f->cause));
     put_str(out, f->to, "to");
     put_str(out, f->text, "text");
     put_span(out, f->settled, "settled");

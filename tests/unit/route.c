@@ -82,7 +82,7 @@ static const char *route(struct pb_core *c, const struct asked *a)
     }
     g = pb_route(c, &s, &code, &text);
     if (!g)
-        return pbay_err_name((int)code);
+        return pbay_err_name((enum pbay_err)code);
     snprintf(answer, sizeof answer, "%s%.*s", g->name.n ? "" : "InBox of ", (int)(g->name.n ? g->name.n : g->agent.n),
              g->name.n ? g->name.p : g->agent.p);
     return answer;

@@ -38,7 +38,7 @@ static void print_rows(void)
 static void print_codes(void)
 {
     for (int code = 0; code < PBAY_ERR_COUNT; code++)
-        printf("%d %s\n", code, pbay_err_name(code));
+        printf("%d %s\n", code, pbay_err_name((enum pbay_err)code));
 }
 
 /* ---- frames as text ---- */
