@@ -5,7 +5,8 @@
  *   out.c      what is sent to whom: parts into messages
  *   stream.c   a stream's life: open, ask, answer, move, end
  *   mailbox.c  one envelope: admit, park, dispatch, settle
- *   route.c    which group a stream goes to; flow.c credit; restrict.c protocol restrictions: leaves, they only return
+ *   flow.c     credit: what is granted, needed, revoked
+ *   route.c    which group a stream goes to; restrict.c protocol restrictions: leaves, they only return
  */
 #ifndef PB_CORE_INT_H
 #define PB_CORE_INT_H
