@@ -6,6 +6,7 @@ import sys
 import demo as e2e
 
 CONFIG = os.path.join(e2e.SOURCE, "tests", "config")
+MANY = 70
 COMMANDS = ("up", "ps", "check", "send")
 FIELDS = {"name", "instance", "role", "state", "pid", "restarts", "in", "out", "given", "reason", "process", "retry_ms"}
 
@@ -69,12 +70,21 @@ def send(demo):
     demo.ask()  # what is for the agent has gone to the agent
 
 
+def send_often(demo):
+    """Each send is an instance of the agent of its own: more of them than there may be at one time (SPEC 10)."""
+    for i in range(MANY):
+        done = e2e.patchbay("send", "--config", demo.yaml, "--to", "someone", "number %d" % i)
+        e2e.check(done.returncode == 0, "send %d: %s" % (i, done))
+    e2e.wait_for(lambda: set(demo.states()) == set(e2e.ALL), e2e.ANSWER, "they are forgotten: %s" % demo.states())
+
+
 def test(demo):
     help_texts()
     check_files(demo)
     demo.start()
     look(demo)
     send(demo)
+    send_often(demo)
 
 
 sys.exit(e2e.main(test))
