@@ -13,7 +13,7 @@ struct pbay_str stub_strip(struct pbay_str text);
 /* Well-formed UTF-8: shortest forms only, no surrogates, nothing above U+10FFFF. */
 bool stub_is_utf8(struct pbay_str text);
 
-/* AEA's hack for `echo`: printable ASCII that holds backslash-x somewhere. */
+/* What AEA does for lines written with `echo`: printable ASCII that holds backslash-x somewhere. */
 bool stub_is_escaped(struct pbay_str text);
 
 /* Decode in place as Python's unicode-escape does, the result being UTF-8; it is never longer. false = not a legal
