@@ -96,8 +96,7 @@ static void say_report(struct pbay_link *link)
     pb_session_report(&link->io.session, r->state, r->code, r->text, r->retry_ms);
 }
 
-static void report(struct pbay_link *link, enum pb_node_state state, enum pbay_err code, const char *text,
-                   int64_t retry)
+void conn_report(struct pbay_link *link, enum pb_node_state state, enum pbay_err code, const char *text, int64_t retry)
 {
     pb_link_lock(&link->io);
     link->report.state = state;
@@ -108,40 +107,65 @@ static void report(struct pbay_link *link, enum pb_node_state state, enum pbay_e
     pb_link_unlock(&link->io, true);
 }
 
-void conn_op_begin(struct pbay_link *link, const char *op)
+void conn_call_begin(struct pbay_link *link, struct conn_call *call, const char *op)
 {
     int64_t now = pb_now();
 
     pb_link_lock(&link->io);
-    link->op = op;
-    link->op_since = now;
-    link->stuck_at = now + STUCK_AFTER;
+    call->op = op;
+    call->since = now;
+    call->stuck_at = now + STUCK_AFTER;
     pb_link_unlock(&link->io, false);
 }
 
-void conn_op_end(struct pbay_link *link)
+void conn_call_end(struct pbay_link *link, struct conn_call *call)
 {
     bool stuck;
 
     pb_link_lock(&link->io);
-    stuck = link->stuck;
-    link->op = NULL;
-    link->stuck = false;
+    stuck = call->stuck;
+    call->op = NULL;
+    call->stuck = false;
     if (stuck)
         say_report(link);
     pb_link_unlock(&link->io, stuck);
 }
 
+void conn_op_begin(struct pbay_link *link, const char *op)
+{
+    conn_call_begin(link, &link->call, op);
+}
+
+void conn_op_end(struct pbay_link *link)
+{
+    conn_call_end(link, &link->call);
+}
+
 /* ---- the I/O thread's share; the mutex is held ---- */
 
-static void say_stuck(struct pbay_link *link, int64_t now)
+static void say_stuck(struct pbay_link *link, struct conn_call *call, int64_t now)
 {
     char text[CONN_WHY];
 
-    snprintf(text, sizeof text, "stuck: %s for %lld s", link->op, (long long)(now - link->op_since) / 1000);
+    snprintf(text, sizeof text, "stuck: %s for %lld s", call->op, (long long)(now - call->since) / 1000);
     pb_session_report(&link->io.session, link->report.state, PBAY_TIMEOUT, text, 0);
-    link->stuck = true;
-    link->stuck_at = now + STUCK_AGAIN;
+    call->stuck = true;
+    call->stuck_at = now + STUCK_AGAIN;
+}
+
+/* true = some slot runs. */
+static bool watch_calls(struct pbay_link *link, int64_t now)
+{
+    bool any = false;
+
+    for (struct conn_call *call = link->calls; call; call = call->next) {
+        if (!call->op)
+            continue;
+        any = true;
+        if (now >= call->stuck_at)
+            say_stuck(link, call, now);
+    }
+    return any;
 }
 
 /* A stuck slot cannot hold up the end of the process for ever. */
@@ -153,7 +177,7 @@ static void enforce_stop(struct pbay_link *link, int64_t now)
     }
     if (now - link->stop_at <= link->drain_ms + STUCK_GRACE)
         return;
-    fprintf(stderr, "%s: stuck in %s; left: %zu envelopes\n", link->conf->name, link->op,
+    fprintf(stderr, "%s: stuck in %s; left: %zu envelopes\n", link->conf->name, link->call.op,
             link->io.session.n_retained + link->io.session.n_started);
     _exit(1);
 }
@@ -167,11 +191,9 @@ static int64_t on_turn(void *self, int64_t now)
         link->told = true;
         eventfd_write(link->wake_fd, 1);
     }
-    if (!link->op)
+    if (!watch_calls(link, now))
         return now + IDLE_MS;
-    if (now >= link->stuck_at)
-        say_stuck(link, now);
-    if (stop_signal)
+    if (stop_signal && link->call.op)
         enforce_stop(link, now);
     return now + WATCH_MS;
 }
@@ -214,7 +236,7 @@ void conn_reconnect(struct pbay_link *link, enum pbay_err err)
     disconnect(link);
     conn_end_pending(link);
     link->connect_at = now + delay;
-    report(link, PB_ST_CONNECTING, err, why, delay);
+    conn_report(link, PB_ST_CONNECTING, err, why, delay);
 }
 
 static void try_connect(struct pbay_link *link)
@@ -222,7 +244,7 @@ static void try_connect(struct pbay_link *link)
     enum pbay_err err = PBAY_OK;
 
     if (link->failures == 0)
-        report(link, PB_ST_CONNECTING, PBAY_OK, "", 0); /* otherwise the reason for the retry stands */
+        conn_report(link, PB_ST_CONNECTING, PBAY_OK, "", 0); /* otherwise the reason for the retry stands */
     link->why[0] = 0;
     if (link->ops->connect) {
         conn_op_begin(link, "connect");
@@ -236,7 +258,7 @@ static void try_connect(struct pbay_link *link)
     link->connected = link->want_receive = true;
     link->connected_at = pb_now();
     conn_unblock(link);
-    report(link, PB_ST_CONNECTED, PBAY_OK, "", 0);
+    conn_report(link, PB_ST_CONNECTED, PBAY_OK, "", 0);
 }
 
 /* ---- the loop of the ops thread ---- */
@@ -252,6 +274,14 @@ static void fire_timer(struct pbay_link *link)
     conn_op_end(link);
 }
 
+static void serve(struct pbay_link *link)
+{
+    link->serve = false;
+    conn_op_begin(link, "serve");
+    link->ops->serve(link->self);
+    conn_op_end(link);
+}
+
 static bool is_fatal(struct pbay_link *link)
 {
     bool fatal;
@@ -263,13 +293,26 @@ static bool is_fatal(struct pbay_link *link)
     return fatal;
 }
 
+/* Nothing is under way between the package and its outside world. */
+static bool is_quiet(struct pbay_link *link)
+{
+    bool quiet;
+
+    if (!link->connected || !link->ops->drain)
+        return true;
+    conn_op_begin(link, "drain");
+    quiet = link->ops->drain(link->self);
+    conn_op_end(link);
+    return quiet;
+}
+
 static bool is_drained(struct pbay_link *link, int64_t now)
 {
     const struct pb_session *s = &link->io.session;
-    bool drained;
+    bool drained = is_quiet(link); /* also the package's turn to serve those who still wait */
 
     pb_link_lock(&link->io);
-    drained = s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
+    drained = drained && s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
     if (s->state != PB_LINKED && s->n_receivers && now < link->drain_at - link->drain_ms + RELINK_MS)
         drained = false;
     pb_link_unlock(&link->io, false);
@@ -283,7 +326,7 @@ static void begin_drain(struct pbay_link *link, int64_t now)
     pb_link_lock(&link->io);
     pb_session_drain(&link->io.session);
     pb_link_unlock(&link->io, true);
-    report(link, PB_ST_DISCONNECTING, PBAY_SHUTDOWN, "", 0);
+    conn_report(link, PB_ST_DISCONNECTING, PBAY_SHUTDOWN, "", 0);
 }
 
 static void look_at_signals(struct pbay_link *link, int64_t now)
@@ -311,6 +354,8 @@ static bool work(struct pbay_link *link, int64_t now)
         try_connect(link);
     if (link->connected && now >= link->timer_at)
         fire_timer(link);
+    if (link->connected && link->serve)
+        serve(link);
     more |= conn_send(link);
     more |= conn_receive(link);
     more |= conn_outcomes(link);
@@ -341,7 +386,8 @@ static int64_t next_due(const struct pbay_link *link, int64_t now)
 
 static void wait_for_work(struct pbay_link *link, int64_t due)
 {
-    bool look = link->connected && !link->draining && !link->kept && link->ops->fd && link->ops->receive;
+    bool may_receive = link->ops->receive && !link->draining && !link->kept;
+    bool look = link->connected && link->ops->fd && (may_receive || link->ops->serve);
     struct pollfd fds[2] = {{.fd = link->wake_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     int64_t left = due == INT64_MAX ? -1 : due - pb_now();
     eventfd_t count;
@@ -354,8 +400,10 @@ static void wait_for_work(struct pbay_link *link, int64_t due)
         return; /* a signal: looked at in the next round */
     if (fds[0].revents)
         eventfd_read(link->wake_fd, &count);
-    if (fds[1].revents)
+    if (fds[1].revents && may_receive)
         link->want_receive = true;
+    else if (fds[1].revents)
+        link->serve = true;
 }
 
 static int run(struct pbay_link *link)
@@ -420,7 +468,7 @@ static int live(struct pbay_link *link)
         catch_signals(link->wake_fd);
         status = run(link);
         disconnect(link);
-        report(link, PB_ST_DISCONNECTED, PBAY_OK, "", 0);
+        conn_report(link, PB_ST_DISCONNECTED, PBAY_OK, "", 0);
         say_left(link);
     }
     pb_link_close(&link->io, status == 0);
@@ -428,9 +476,9 @@ static int live(struct pbay_link *link)
     return status;
 }
 
-PBAY_API int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *ops)
+int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const struct pbay_sync_ops *sync)
 {
-    struct pbay_link link = {.ops = ops, .timer_at = INT64_MAX};
+    struct pbay_link link = {.ops = ops, .sync = sync, .timer_at = INT64_MAX};
     int status = 2;
 
     if (argc > 1) {
@@ -440,6 +488,7 @@ PBAY_API int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *o
         return help ? 0 : 2;
     }
     assert(ops->class_name);
+    link.calls = &link.call;
     if (!follow_parent())
         return 1;
     if (conn_config_load(&link)) {
@@ -452,4 +501,9 @@ PBAY_API int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *o
     }
     conn_config_fini(&link);
     return status;
+}
+
+PBAY_API int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *ops)
+{
+    return conn_main(argc, argv, ops, NULL);
 }

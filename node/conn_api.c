@@ -11,7 +11,7 @@
 
 #define MAX_LINE 512 /* bytes of a log line */
 
-PBAY_API enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, enum pbay_err err)
+enum pbay_err conn_settle(struct pbay_link *link, uint64_t tag, enum pbay_err err, const char *text)
 {
     struct conn_pending *p;
     enum pbay_err result = PBAY_OK;
@@ -20,16 +20,22 @@ PBAY_API enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, en
     HASH_FIND(hh, link->pending, &tag, sizeof tag, p);
     if (p) {
         HASH_DELETE(hh, link->pending, p);
-        conn_finish(link, p->held, err, pbay_err_text(err));
+        conn_finish(link, p->held, err, text);
         free(p);
     } else if (tag && link->sending.tag == tag && !link->sending.settled) {
         link->sending.settled = true; /* another thread was faster than send's return */
         link->sending.err = err;
+        snprintf(link->sending.text, sizeof link->sending.text, "%s", text);
     } else {
         result = PBAY_INVALID;
     }
     pb_link_unlock(&link->io, true);
     return result;
+}
+
+PBAY_API enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, enum pbay_err err)
+{
+    return conn_settle(link, tag, err, pbay_err_text(err));
 }
 
 PBAY_API void pbay_link_timer(struct pbay_link *link, int ms)
@@ -57,12 +63,13 @@ static void put_line(const struct pbay_link *link, const char *format, va_list a
 
 PBAY_API enum pbay_err pbay_link_fail(struct pbay_link *link, enum pbay_err code, const char *format, ...)
 {
+    char *workers = conn_sync_why(link), *why = workers ? workers : link->why;
     va_list args;
 
     va_start(args, format);
-    vsnprintf(link->why, sizeof link->why, format, args);
+    vsnprintf(why, CONN_WHY, format, args);
     va_end(args);
-    pbay_link_log(link, "%s", link->why);
+    pbay_link_log(link, "%s", why);
     return code;
 }
 

@@ -1,5 +1,5 @@
 /* Between the files of the connection runtime: conn.c (life of the process), conn_ops.c (envelopes in both directions),
- * conn_config.c (environment and configuration), conn_api.c (what a package calls). */
+ * conn_config.c (environment and configuration), conn_api.c (what a package calls), conn_sync.c (blocking packages). */
 #ifndef PB_CONN_INT_H
 #define PB_CONN_INT_H
 
@@ -7,6 +7,7 @@
 
 #include "node/link.h"
 #include "node/pbay_conn.h"
+#include "node/pbay_sync.h"
 #include "schema/pbay_conf.h"
 
 #define CONN_MAX_ENVELOPES 1024 /* read from the outside world and not ended */
@@ -35,6 +36,14 @@ struct conn_kept {
     char bytes[];
 };
 
+/* The slot that a thread of the package runs now; NULL = none. One for the ops thread, one for each worker. */
+struct conn_call {
+    const char *op;
+    int64_t since, stuck_at;
+    bool stuck;
+    struct conn_call *next;
+};
+
 struct conn_report {
     enum pb_node_state state;
     enum pbay_err code;
@@ -44,6 +53,7 @@ struct conn_report {
 
 struct pbay_link {
     const struct pbay_conn_ops *ops;
+    const struct pbay_sync_ops *sync; /* behind ops; NULL = ops are the package's own */
     void *self;
     struct pb_link io;
     int wake_fd; /* wakes the ops thread */
@@ -57,24 +67,27 @@ struct pbay_link {
 
     /* the ops thread only */
     bool connected, draining, want_receive, again;
+    bool serve; /* the package's descriptor is readable, but nothing can be received */
     int64_t connect_at, connected_at, again_at, timer_at, drain_at, kicked_at;
     unsigned failures;
     char why[CONN_WHY];
     struct conn_kept *kept;
-    struct conn_source *sources;
     uint64_t next_tag;
 
     /* under io.mutex */
     struct conn_pending *pending;
+    struct conn_source *sources;
     struct {
         uint64_t tag; /* of the send that runs now; 0 = none */
         bool settled; /* settled before it returned */
         enum pbay_err err;
+        char text[CONN_WHY];
     } sending;
-    struct conn_report report; /* what the ops thread last said */
-    const char *op;            /* the slot that runs now; NULL = none */
-    int64_t op_since, stuck_at, stop_at;
-    bool stuck, told;
+    struct conn_report report; /* what was last said */
+    struct conn_call call;     /* the ops thread's */
+    struct conn_call *calls;   /* all that are watched */
+    int64_t stop_at;
+    bool told;
 
     atomic_bool woken; /* by pbay_link_wake */
 };
@@ -83,9 +96,19 @@ struct pbay_link {
 bool conn_config_load(struct pbay_link *link);
 void conn_config_fini(struct pbay_link *link);
 
-/* conn.c: a slot begins and ends; the watch for stuck slots lies between. */
+/* conn.c: pbay_conn_main, for ops that stand for sync ones. */
+int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const struct pbay_sync_ops *sync);
+
+/* conn.c: a slot begins and ends on the ops thread; the watch for stuck slots lies between. */
 void conn_op_begin(struct pbay_link *link, const char *op);
 void conn_op_end(struct pbay_link *link);
+
+/* The same on any thread; the call was added to link->calls. */
+void conn_call_begin(struct pbay_link *link, struct conn_call *call, const char *op);
+void conn_call_end(struct pbay_link *link, struct conn_call *call);
+
+/* conn.c: tell the broker, any thread. */
+void conn_report(struct pbay_link *link, enum pb_node_state state, enum pbay_err code, const char *text, int64_t retry);
 
 /* conn.c: disconnect, and connect again after a while; the reason is link->why or err's sentence. */
 void conn_reconnect(struct pbay_link *link, enum pbay_err err);
@@ -94,6 +117,15 @@ void conn_reconnect(struct pbay_link *link, enum pbay_err err);
 bool conn_send(struct pbay_link *link);
 bool conn_receive(struct pbay_link *link);
 bool conn_outcomes(struct pbay_link *link);
+
+/* conn_ops.c: put an envelope, any thread; source comes back in the slot outcome. The mutex is held. */
+enum pbay_err conn_put(struct pbay_link *link, const struct pbay_envelope *e, uint64_t source);
+
+/* conn_api.c: settle a pending envelope with a sentence of one's own. */
+enum pbay_err conn_settle(struct pbay_link *link, uint64_t tag, enum pbay_err err, const char *text);
+
+/* conn_sync.c: where pbay_link_fail writes on the thread that calls; NULL = that is no worker. */
+char *conn_sync_why(const struct pbay_link *link);
 
 /* conn_ops.c: let the streams go on that answered AGAIN. */
 void conn_unblock(struct pbay_link *link);

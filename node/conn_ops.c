@@ -41,7 +41,7 @@ static void give_back(struct pbay_link *link, struct pb_held *h)
 static void take_result(struct pbay_link *link, struct pb_held *h, uint64_t tag, enum pbay_err err)
 {
     if (err == PBAY_PENDING && link->sending.settled)
-        conn_finish(link, h, link->sending.err, pbay_err_text(link->sending.err));
+        conn_finish(link, h, link->sending.err, link->sending.text);
     else if (err == PBAY_PENDING)
         keep_pending(link, h, tag);
     else if (err == PBAY_AGAIN)
@@ -180,21 +180,28 @@ static void tell_outcome(struct pbay_link *link, uint64_t source, enum pbay_err 
     conn_op_end(link);
 }
 
+enum pbay_err conn_put(struct pbay_link *link, const struct pbay_envelope *e, uint64_t source)
+{
+    uint64_t tag = 0;
+    enum pbay_err err = pb_session_put(&link->io.session, pb_now(), e, &tag);
+    struct conn_source *s;
+
+    if (err || !link->ops->outcome)
+        return err;
+    s = pb_alloc(sizeof *s);
+    s->tag = tag;
+    s->source = source;
+    HASH_ADD(hh, link->sources, tag, sizeof s->tag, s);
+    return PBAY_OK;
+}
+
 static enum pbay_err put(struct pbay_link *link, const struct pbay_envelope *e, uint64_t source)
 {
     enum pbay_err err;
-    uint64_t tag = 0;
 
     pb_link_lock(&link->io);
-    err = pb_session_put(&link->io.session, pb_now(), e, &tag);
+    err = conn_put(link, e, source);
     pb_link_unlock(&link->io, err == PBAY_OK);
-    if (err == PBAY_OK && link->ops->outcome) {
-        struct conn_source *s = pb_alloc(sizeof *s);
-
-        s->tag = tag;
-        s->source = source;
-        HASH_ADD(hh, link->sources, tag, sizeof s->tag, s);
-    }
     if (err == PBAY_OK || err == PBAY_AGAIN)
         return err;
     pbay_link_log(link, "an envelope to '%.*s' is not sent: %s", (int)(e->to.n < 64 ? e->to.n : 64), e->to.p,
@@ -258,28 +265,39 @@ bool conn_receive(struct pbay_link *link)
 
 /* ---- how they end ---- */
 
-bool conn_outcomes(struct pbay_link *link)
+/* The next end: its source and code; false = none, or nobody is interested. */
+static bool next_outcome(struct pbay_link *link, uint64_t *source, enum pbay_err *err)
 {
+    struct conn_source *s = NULL;
     struct pb_outcome o;
 
-    for (int n = 0; n < CONN_BATCH; n++) {
-        struct conn_source *s = NULL;
-        uint64_t source;
-        bool any;
-
-        pb_link_lock(&link->io);
-        any = pb_session_outcome(&link->io.session, &o);
-        pb_link_unlock(&link->io, false);
-        if (!any)
-            return false;
+    while (pb_session_outcome(&link->io.session, &o)) {
         HASH_FIND(hh, link->sources, &o.tag, sizeof o.tag, s);
         assert(s || !link->ops->outcome);
         if (!s)
             continue;
-        source = s->source;
+        *source = s->source;
+        *err = o.err;
         HASH_DELETE(hh, link->sources, s);
         free(s);
-        tell_outcome(link, source, o.err);
+        return true;
+    }
+    return false;
+}
+
+bool conn_outcomes(struct pbay_link *link)
+{
+    for (int n = 0; n < CONN_BATCH; n++) {
+        enum pbay_err err = PBAY_OK;
+        uint64_t source = 0;
+        bool any;
+
+        pb_link_lock(&link->io);
+        any = next_outcome(link, &source, &err);
+        pb_link_unlock(&link->io, false);
+        if (!any)
+            return false;
+        tell_outcome(link, source, err);
     }
     return true;
 }

@@ -55,6 +55,15 @@ struct pbay_conn_ops {
 
     /* The timer set by pbay_link_timer fired. NULL = only receive is called. */
     void (*timer)(void *self);
+
+    /* fd is readable while nothing can be received, because the OutBox is full or the connection drains: serve the
+     * outside world all the same, until fd is not readable any more. NULL = the outside world waits. */
+    void (*serve)(void *self);
+
+    /* SIGTERM: take nothing new; receive is not called any more. Called when it comes and again at least every 250 ms,
+     * until it returns true: nothing is under way that an envelope could still answer. The process does not end
+     * before, up to its deadline. NULL = true. */
+    bool (*drain)(void *self);
 };
 
 /* Run the connection until SIGTERM (drain, exit 0), FENCED (exit 76) or a fatal error (exit 1; 2 for bad
