@@ -225,8 +225,24 @@ void pb_link_frame(struct pb_core *c, struct pb_event *ev);
 void pb_link_down(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text);
 void pb_link_gap(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text);
 struct pb_link *pb_link_find(struct pb_core *c, struct pbay_str rid);
+void pb_link_fenced(struct pb_core *c, struct pb_link *link);  /* BYE FENCED, at most once a second */
+void pb_link_silence(struct pb_core *c, struct pb_node *node); /* its streams say nothing until opened again */
+void pb_link_drop_claims(struct pb_core *c, const struct pb_node *node);
+void pb_link_forget_claims(struct pb_core *c, struct pb_link *link); /* of a link that has not confirmed */
 void pb_link_tick(struct pb_core *c);
 void pb_link_fini(struct pb_core *c);
+
+/* attach.c */
+void pb_attach_hello(struct pb_core *c, struct pb_link *link, const struct pb_frame *f);
+bool pb_attach_claims(struct pb_core *c, struct pb_link *link, const struct pb_frame *f);
+void pb_attach_confirm(struct pb_core *c, struct pb_link *link, const struct pb_frame *f);
+void pb_node_death(struct pb_core *c, struct pb_node *node, bool unclean, enum pbay_err why, const char *text);
+void pb_node_fence(struct pb_node *node, const uint8_t *incarnation);
+void pb_node_drop_left(struct pb_core *c, struct pb_group *g); /* nodes that nothing speaks of any more */
+static inline struct pbay_str pb_incarnation(const struct pb_node *node)
+{
+    return (struct pbay_str){(const char *)node->incarnation, PBAY_ID_SIZE};
+}
 static inline bool pb_linked(const struct pb_node *node, const uint8_t *incarnation)
 {
     return node && node->link && memcmp(node->incarnation, incarnation, PBAY_ID_SIZE) == 0;
@@ -235,44 +251,59 @@ static inline bool pb_linked(const struct pb_node *node, const uint8_t *incarnat
 /* stream.c */
 void pb_stream_open(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
 void pb_stream_answer(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
-void pb_stream_released(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
 void pb_stream_close(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
 void pb_stream_untell(struct pb_core *c, struct pb_stream *s);
 void pb_stream_opened(struct pb_core *c, struct pb_stream *s);
 void pb_stream_ask(struct pb_core *c, struct pb_stream *s);
-void pb_stream_release(struct pb_core *c, struct pb_stream *s);
 void pb_stream_end_all(struct pb_core *c, struct pb_stream *s, enum pbay_err code, const char *text);
 void pb_stream_route(struct pb_core *c, struct pb_stream *s);
 void pb_stream_route_waiting(struct pb_core *c);
-bool pb_stream_recheck(struct pb_core *c, struct pb_stream *s);
 void pb_stream_free(struct pb_core *c, struct pb_stream *s);
-void pb_stream_node_death(struct pb_core *c, struct pb_node *node, bool unclean);
-void pb_stream_node_back(struct pb_core *c, struct pb_node *node);
+void pb_stream_unbind(struct pb_stream *s);
+void pb_stream_wait(struct pb_core *c, struct pb_stream *s); /* for a receiver */
 void pb_stream_forget_from(struct pb_core *c, struct pb_node *node);
 void pb_stream_tick(struct pb_core *c);
 struct pb_stream *pb_stream_by_sid(struct pb_core *c, uint32_t sid);
 bool pb_sender_linked(const struct pb_stream *s);
 
+/* pick.c */
+struct pb_node *pb_pick(struct pb_core *c, const struct pb_stream *s, bool *gone); /* gone: it will never be there */
+bool pb_pick_failed(const struct pb_group *g);
+bool pb_pick_over(const struct pb_core *c, const struct pb_stream *s); /* waited for longer than hold */
+
+/* move.c */
+void pb_stream_release(struct pb_core *c, struct pb_stream *s);
+void pb_stream_released(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
+bool pb_stream_recheck(struct pb_core *c, struct pb_stream *s);
+void pb_stream_node_death(struct pb_core *c, struct pb_node *node, bool unclean);
+void pb_stream_node_back(struct pb_core *c, struct pb_node *node);
+
 /* mailbox.c */
 void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
-void pb_mail_settle(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
-void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
-void pb_mail_ended(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
-void pb_mail_settled(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f);
 void pb_mail_pump(struct pb_core *c, struct pb_stream *s);
 void pb_mail_due(struct pb_core *c, struct pb_node *node);
 void pb_mail_flush(struct pb_core *c);
 void pb_mail_set_lone(struct pb_stream *s, bool lone);
-bool pb_mail_beyond(const struct pb_stream *s, const struct pb_frame *f);
 void pb_mail_drop_parked(struct pb_core *c, struct pb_stream *s);
 void pb_mail_drop(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot);
 void pb_mail_raise_base(struct pb_core *c, struct pb_stream *s, uint64_t base);
 void pb_mail_trim(struct pb_stream *s);
-void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s);
-void pb_mail_settle_due(struct pb_core *c, struct pb_stream *s);
-void pb_mail_say_ends(struct pb_core *c, struct pb_node *node);
+bool pb_mail_is_final(const struct pb_slot *slot);
+void pb_mail_tell_ended(struct pb_core *c, const struct pb_stream *s, const struct pb_slot *slot, uint64_t seq);
+
+/* ends.c */
+void pb_mail_end(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
+void pb_mail_ended(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
 void pb_mail_end_one(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code, enum pbay_err cause,
                      struct pbay_str text);
+void pb_mail_end_unless_given(struct pb_core *c, struct pb_stream *s, uint64_t seq, enum pbay_err code,
+                              struct pbay_str text);
+void pb_mail_say_ends(struct pb_core *c, struct pb_node *node);
+void pb_mail_settle(struct pb_core *c, struct pb_node *node, const struct pb_frame *f);
+void pb_mail_settled(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f);
+void pb_mail_say_settled(struct pb_core *c, struct pb_stream *s);
+void pb_mail_settle_due(struct pb_core *c, struct pb_stream *s);
+bool pb_mail_beyond(const struct pb_stream *s, const struct pb_frame *f);
 
 /* flow.c */
 void pb_flow_start(struct pb_core *c, struct pb_stream *s);          /* a new round: its first credit */

@@ -24,11 +24,6 @@ struct pb_stream *pb_stream_by_sid(struct pb_core *c, uint32_t sid)
     return s;
 }
 
-static struct pbay_str incarnation_of(const struct pb_node *node)
-{
-    return (struct pbay_str){(const char *)node->incarnation, PBAY_ID_SIZE};
-}
-
 /* ---- binding to a receiver ---- */
 
 static void bind(struct pb_stream *s, struct pb_node *node)
@@ -40,7 +35,7 @@ static void bind(struct pb_stream *s, struct pb_node *node)
     node->n_lone += s->lone;
 }
 
-static void unbind(struct pb_stream *s)
+void pb_stream_unbind(struct pb_stream *s)
 {
     if (!s->to_node)
         return;
@@ -58,7 +53,7 @@ void pb_stream_untell(struct pb_core *c, struct pb_stream *s)
     pb_flow_reset(c, s);
 }
 
-static void set_waiting(struct pb_core *c, struct pb_stream *s)
+void pb_stream_wait(struct pb_core *c, struct pb_stream *s)
 {
     s->state = PB_WAITING;
     pb_stream_untell(c, s);
@@ -77,7 +72,7 @@ static void close_at_receiver(struct pb_core *c, struct pb_stream *s)
 {
     if (pb_linked(s->to_node, s->to_incarnation))
         pb_link_send(c, s->to_node->link,
-                     &(struct pb_frame){.verb = PB_CLOSE, .origin = incarnation_of(s->sender), .origin_stream = s->no});
+                     &(struct pb_frame){.verb = PB_CLOSE, .origin = pb_incarnation(s->sender), .origin_stream = s->no});
 }
 
 void pb_stream_free(struct pb_core *c, struct pb_stream *s)
@@ -87,7 +82,7 @@ void pb_stream_free(struct pb_core *c, struct pb_stream *s)
     close_at_receiver(c, s);
     pb_flow_reset(c, s);
     leave_waiting(c, s);
-    unbind(s);
+    pb_stream_unbind(s);
     for (struct pb_stream **p = &c->due; s->due; p = &(*p)->next_due) {
         if (*p == s) {
             *p = s->next_due;
@@ -102,99 +97,13 @@ void pb_stream_free(struct pb_core *c, struct pb_stream *s)
     free(s);
 }
 
-/* ---- picking a receiver ---- */
-
-static bool is_ready(const struct pb_node *node)
-{
-    return node->link && !node->draining && node->state == PB_ST_CONNECTED;
-}
-
-/* SPEC 3.7: the receiver that says it was serving this stream. */
-static struct pb_node *claimant(struct pb_core *c, const struct pb_stream *s)
-{
-    uint8_t key[PBAY_ID_SIZE + 4];
-    struct pb_claim *claim;
-
-    memcpy(key, s->sender->incarnation, PBAY_ID_SIZE);
-    memcpy(key + PBAY_ID_SIZE, &s->no, sizeof s->no);
-    HASH_FIND(hh, c->claims, key, sizeof key, claim);
-    return claim && claim->node->group == s->target && is_ready(claim->node) ? claim->node : NULL;
-}
-
-static bool all_attached(const struct pb_core *c)
-{
-    const struct pb_group *g;
-
-    for (g = c->groups; g; g = g->hh.next) {
-        const struct pb_node *node;
-        unsigned ready = 0;
-
-        if (!g->aconf || g->failed)
-            continue;
-        DL_FOREACH (g->nodes, node)
-            ready += is_ready(node);
-        if (ready < (g->cconf ? g->cconf->instances : 1U))
-            return false;
-    }
-    return true;
-}
-
-/* SPEC 3.7: it may end early, but not before the leases that our predecessor gave have run out: a receiver that has not
- * noticed yet may go on with what it holds until then. */
-static bool in_grace(const struct pb_core *c)
-{
-    return c->now <= c->started + c->conf->timeout_ms || (c->now < c->started + c->conf->grace_ms && !all_attached(c));
-}
-
-/* The instance with the fewest streams; the first of equals. */
-static struct pb_node *least_loaded(const struct pb_stream *s)
-{
-    struct pb_node *node, *best = NULL;
-
-    DL_FOREACH (s->target->nodes, node) {
-        if (!is_ready(node) || (s->instance.n && !pbay_str_eq(pbay_str(node->instance), s->instance)))
-            continue;
-        if (!best || node->n_to < best->n_to)
-            best = node;
-    }
-    return best;
-}
-
-/* The process of a reply handle, or NULL; *gone: it will never be there again. */
-static struct pb_node *pick_origin(const struct pb_stream *s, bool *gone)
-{
-    struct pb_node *node;
-
-    DL_FOREACH (s->target->nodes, node) {
-        if (!pbay_str_eq(pbay_str(node->instance), s->instance))
-            continue;
-        *gone = node->known && (node->dead || memcmp(node->incarnation, s->origin.p, PBAY_ID_SIZE) != 0);
-        return *gone || !is_ready(node) ? NULL : node;
-    }
-    return NULL;
-}
-
-static struct pb_node *pick(struct pb_core *c, const struct pb_stream *s, bool *gone)
-{
-    struct pb_node *node;
-
-    *gone = false;
-    if (s->origin.n)
-        return pick_origin(s, gone);
-    if (s->resumed && (node = claimant(c, s)))
-        return node;
-    if (s->resumed && in_grace(c))
-        return NULL;
-    return least_loaded(s);
-}
-
 /* ---- routing ---- */
 
 void pb_stream_ask(struct pb_core *c, struct pb_stream *s)
 {
     struct pb_frame f = {.verb = PB_OPEN,
                          .stream = s->sid,
-                         .origin = incarnation_of(s->sender),
+                         .origin = pb_incarnation(s->sender),
                          .origin_stream = s->no,
                          .round = s->rround = ++c->next_round,
                          .base = s->w.lo,
@@ -259,31 +168,6 @@ void pb_stream_end_all(struct pb_core *c, struct pb_stream *s, enum pbay_err cod
     pb_stream_free(c, s);
 }
 
-/* The connection was given up, by its own report or by its supervisor. */
-static bool has_failed(const struct pb_group *g)
-{
-    const struct pb_node *node;
-    bool any = false;
-
-    if (g->failed)
-        return true;
-    DL_FOREACH (g->nodes, node) {
-        if (node->state != PB_ST_FAILED)
-            return false;
-        any = true;
-    }
-    return any;
-}
-
-static bool hold_is_over(const struct pb_core *c, const struct pb_stream *s)
-{
-    int64_t from = s->since;
-
-    if (from < c->started + c->conf->grace_ms && in_grace(c))
-        return false;
-    return c->now - from > (int64_t)c->conf->hold_ms;
-}
-
 /* SPEC 6.7: another version than the one that was named is used, and somebody is told. */
 static void note_version(struct pb_core *c, const struct pb_stream *s)
 {
@@ -319,7 +203,7 @@ void pb_stream_route(struct pb_core *c, struct pb_stream *s)
         pb_stream_end_all(c, s, PBAY_REFUSED, why);
         return;
     }
-    node = pick(c, s, &gone);
+    node = pb_pick(c, s, &gone);
     if (gone) {
         pb_stream_end_all(c, s, PBAY_INSTANCE_GONE, "the process that the reply was for is gone");
     } else if (node) {
@@ -327,10 +211,10 @@ void pb_stream_route(struct pb_core *c, struct pb_stream *s)
         leave_waiting(c, s);
         bind(s, node);
         pb_stream_ask(c, s);
-    } else if (has_failed(s->target)) {
+    } else if (pb_pick_failed(s->target)) {
         pb_stream_end_all(c, s, PBAY_DISCONNECTED,
                           s->target->failed ? s->target->failed_text : "the connection has failed");
-    } else if (hold_is_over(c, s)) {
+    } else if (pb_pick_over(c, s)) {
         pb_stream_end_all(c, s, s->origin.n ? PBAY_INSTANCE_GONE : PBAY_DISCONNECTED,
                           "not attached for longer than hold");
     }
@@ -345,123 +229,6 @@ void pb_stream_route_waiting(struct pb_core *c)
     {
         if (pb_sender_linked(s))
             pb_stream_route(c, s);
-    }
-}
-
-/* ---- leaving a receiver ---- */
-
-/* A suspect is what a process held when it died uncleanly (SPEC 8.2); alone, it counts as an attempt. */
-static void suspect(struct pb_core *c, struct pb_stream *s, uint64_t only, uint64_t highest)
-{
-    struct pb_slot *slot = pb_window_at(&s->w, only);
-
-    if (highest > s->extent)
-        s->extent = highest;
-    if (only && s->lone && slot && ++slot->tries >= c->conf->max_attempts)
-        pb_mail_end_one(c, s, only, PBAY_POISON, PBAY_POISON, pbay_str("its receiver died on it each time"));
-    pb_mail_set_lone(s, true);
-}
-
-/* All that was given comes back; what may not be given twice ends. The only one that was given, or 0. */
-static uint64_t take_back(struct pb_core *c, struct pb_stream *s, bool unclean, uint64_t *highest)
-{
-    uint64_t only = s->n_given == 1 ? UINT64_MAX : 0;
-
-    *highest = 0;
-    for (uint64_t q = s->w.lo; q < pb_window_end(&s->w); q++) {
-        struct pb_slot *slot = pb_window_at(&s->w, q);
-
-        slot->flags &= (uint8_t)~PB_SLOT_UP;
-        if (slot->state != PB_SLOT_GIVEN)
-            continue;
-        *highest = q;
-        if (only)
-            only = q;
-        pb_mail_drop(c, s, slot);
-        if (unclean && slot->flags & PB_SLOT_NEVER)
-            pb_mail_end_one(c, s, q, PBAY_OUTCOME_UNKNOWN, PBAY_INSTANCE_GONE, pbay_str("its receiver died with it"));
-    }
-    return only == UINT64_MAX ? 0 : only;
-}
-
-static void leave(struct pb_core *c, struct pb_stream *s, bool unclean)
-{
-    uint64_t highest, only;
-
-    pb_mail_drop_parked(c, s);
-    only = take_back(c, s, unclean, &highest);
-    if (unclean && highest)
-        suspect(c, s, only, highest);
-    unbind(s);
-    set_waiting(c, s);
-}
-
-void pb_stream_release(struct pb_core *c, struct pb_stream *s)
-{
-    if (PB_MUT(NO_RELEASE)) {
-        leave(c, s, false);
-        return;
-    }
-    pb_mail_drop_parked(c, s);
-    pb_stream_untell(c, s);
-    s->state = PB_RELEASING;
-    if (pb_linked(s->to_node, s->to_incarnation))
-        pb_link_send(
-            c, s->to_node->link,
-            &(struct pb_frame){
-                .verb = PB_RELEASE, .stream = s->sid, .origin = incarnation_of(s->sender), .origin_stream = s->no});
-}
-
-void pb_stream_released(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
-{
-    struct pb_stream *s = pb_stream_by_sid(c, f->stream);
-
-    if (!s || s->state != PB_RELEASING || s->to_node != node)
-        return;
-    if (pb_mail_beyond(s, f)) {
-        pb_link_gap(c, node->link, PBAY_BAD_FRAME, "RELEASED above what was given");
-        return;
-    }
-    pb_mail_settled(c, s, f);
-    leave(c, s, false);
-}
-
-/* SPEC 6.7: decisions are looked at again when configuration, helper or attachment have changed. false = it moves. */
-bool pb_stream_recheck(struct pb_core *c, struct pb_stream *s)
-{
-    enum pbay_err code;
-    const char *text;
-    struct pb_group *target = pb_route(c, s, &code, &text);
-
-    s->generation = c->generation;
-    for (uint32_t i = 0; i < s->n_protocols; i++)
-        s->protocols[i].verdict = PB_UNDECIDED;
-    if (target == s->target)
-        return true;
-    pb_stream_release(c, s);
-    return false;
-}
-
-void pb_stream_node_death(struct pb_core *c, struct pb_node *node, bool unclean)
-{
-    struct pb_stream *s, *tmp;
-
-    DL_FOREACH_SAFE2(node->to, s, tmp, next_to)
-    leave(c, s, unclean);
-    c->route_due = true;
-}
-
-/* The same process on a new link: it is asked what it still has. */
-void pb_stream_node_back(struct pb_core *c, struct pb_node *node)
-{
-    struct pb_stream *s, *tmp;
-
-    DL_FOREACH_SAFE2(node->to, s, tmp, next_to)
-    {
-        if (s->state == PB_RELEASING)
-            pb_stream_release(c, s);
-        else
-            pb_stream_ask(c, s);
     }
 }
 
@@ -572,12 +339,12 @@ void pb_stream_open(struct pb_core *c, struct pb_node *node, const struct pb_fra
     pb_mail_raise_base(c, s, f->base);
     if (!take_strings(s, f)) {
         if (!known)
-            set_waiting(c, s);
+            pb_stream_wait(c, s);
         pb_stream_end_all(c, s, PBAY_INVALID, "a protocol is not a public id");
         return;
     }
     if (!known)
-        set_waiting(c, s);
+        pb_stream_wait(c, s);
     if (s->state == PB_OPEN_ || s->state == PB_ASKING)
         pb_stream_ask(c, s);
     c->route_due = true;

@@ -11,14 +11,9 @@
 
 /* ---- out: send ---- */
 
-static bool is_end_code(enum pbay_err err)
-{
-    return err == PBAY_TOO_BIG || (err >= PBAY_NO_ROUTE && err <= PBAY_FAILED);
-}
-
 void conn_finish(struct pbay_link *link, struct pb_held *h, enum pbay_err err, const char *text)
 {
-    pb_session_finish(&link->io.session, h, err == PBAY_OK || is_end_code(err) ? err : PBAY_FAILED, text);
+    pb_session_finish(&link->io.session, h, err == PBAY_OK || pb_is_end(err) ? err : PBAY_FAILED, text);
 }
 
 static void keep_pending(struct pbay_link *link, struct pb_held *h, uint64_t tag)

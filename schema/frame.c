@@ -4,6 +4,8 @@
 #include <msgpack/pack.h>
 #include <string.h>
 
+#include "schema/pbay_err.h"
+
 enum kind { K_U8, K_U32, K_U64, K_STR, K_ID, K_ID_OR_EMPTY, K_STRS, K_RANGES, K_CLAIMS, K_META, K_BYTES };
 
 struct field {
@@ -87,6 +89,12 @@ static unsigned n_fields(const struct row *row)
     while (n < PB_MAX_FIELDS && row->f[n].name)
         n++;
     return n;
+}
+
+/* SPEC 9 */
+bool pb_is_end(uint32_t code)
+{
+    return code == PBAY_TOO_BIG || (code >= PBAY_NO_ROUTE && code <= PBAY_FAILED);
 }
 
 const char *pb_verb_name(unsigned verb)

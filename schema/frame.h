@@ -110,6 +110,9 @@ void pb_pub_patch(uint8_t *p, uint32_t stream, uint32_t round, uint64_t prev, ui
 /* Make n >= 2 bytes one NOP. */
 void pb_nop_fill(uint8_t *p, size_t n);
 
+/* May an envelope end with this code (SPEC section 9)? */
+bool pb_is_end(uint32_t code);
+
 /* Name of a verb; "?" if there is none. */
 const char *pb_verb_name(unsigned verb);
 

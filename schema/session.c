@@ -1,5 +1,5 @@
 /* The node's end of a link: HELLO, heartbeats, loss, drain (SPEC section 3). */
-#include "schema/session.h"
+#include "schema/session_int.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,8 @@
  * passed), pb_session_put (an envelope to send), pb_session_next/finish/give_back (work on received envelopes) out:
  * pb_session_pack (the next message to send), pb_session_outcome (how a put envelope ended), wants_close, fatal
  *
- * Files: session.c (link), session_send.c (streams as their sender), session_recv.c (streams as their receiver).
+ * Files: session.c (link), session_put.c and session_send.c (streams as their sender: what was put; what goes out and
+ * how it ends), session_recv.c and session_held.c (streams as their receiver: opening and forgetting; envelopes).
  */
 #ifndef PB_SESSION_H
 #define PB_SESSION_H
@@ -181,29 +182,5 @@ bool pb_session_drained(const struct pb_session *s);
 
 /* Say BYE in the next message, behind what is settled: a clean end; nothing follows it on this link. */
 void pb_session_bye(struct pb_session *s);
-
-/* ---- between the files of the session ---- */
-void pb_ctl(struct pb_session *s, const struct pb_frame *f);
-void pb_session_close_link(struct pb_session *s, enum pbay_err why, struct pbay_str text);
-void pb_send_fini(struct pb_session *s);
-void pb_send_linked(struct pb_session *s);
-void pb_send_down(struct pb_session *s);
-void pb_send_fit(struct pb_session *s);
-int64_t pb_send_expire(struct pb_session *s, int64_t now);
-bool pb_send_pack(struct pb_session *s, int64_t now, struct pb_buf *b);
-void pb_send_opened(struct pb_session *s, const struct pb_frame *f);
-void pb_send_credit(struct pb_session *s, const struct pb_frame *f);
-void pb_send_settle(struct pb_session *s, const struct pb_frame *f);
-void pb_send_end(struct pb_session *s, const struct pb_frame *f);
-void pb_recv_fini(struct pb_session *s);
-void pb_recv_down(struct pb_session *s);
-void pb_recv_claimed(struct pb_session *s);
-uint32_t pb_recv_claims(struct pb_session *s, uint32_t skip, struct pb_buf *list);
-void pb_recv_pack(struct pb_session *s, struct pb_buf *b);
-void pb_recv_open(struct pb_session *s, const struct pb_frame *f);
-void pb_recv_pub(struct pb_session *s, const struct pb_frame *f);
-void pb_recv_release(struct pb_session *s, const struct pb_frame *f);
-void pb_recv_close(struct pb_session *s, const struct pb_frame *f);
-void pb_recv_ended(struct pb_session *s, const struct pb_frame *f);
 
 #endif

@@ -1,14 +1,11 @@
-/* Streams as their receiver: hold, show once, settle (SPEC section 6). */
+/* Streams as their receiver: what was settled, opening, forgetting (SPEC section 6). */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "schema/mutation.h"
-#include "schema/session.h"
-
-/* REFUSED: finished with failure; it waits for the broker's ENDED, so that a lost END is said again. */
-enum { SLOT_HELD = 1, SLOT_STARTED, SLOT_REFUSED, SLOT_SETTLED };
+#include "schema/session_int.h"
 
 /* Receiver streams of senders that never came back after a broker's crash; the oldest give way (SPEC 10). */
 #define MAX_RECEIVERS 16384
@@ -18,12 +15,12 @@ static uint64_t watermark(const struct pb_receiver *rs)
     return rs->w.lo - 1;
 }
 
-static bool is_held(const struct pb_slot *slot)
+bool pb_recv_is_held(const struct pb_slot *slot)
 {
     return slot && slot->state >= SLOT_HELD && slot->state <= SLOT_REFUSED;
 }
 
-static void owe_settle(struct pb_session *s, struct pb_receiver *rs)
+void pb_recv_owe_settle(struct pb_session *s, struct pb_receiver *rs)
 {
     if (rs->dirty)
         return;
@@ -33,12 +30,12 @@ static void owe_settle(struct pb_session *s, struct pb_receiver *rs)
 }
 
 /* SPEC 6.5: over what is settled, over holes only up to the highest received in this round, never over what is held. */
-static void advance(struct pb_receiver *rs)
+void pb_recv_advance(struct pb_receiver *rs)
 {
     struct pb_slot *slot = pb_window_at(&rs->w, rs->w.lo);
 
     while (rs->w.lo <= rs->hi || (slot && slot->state == SLOT_SETTLED)) {
-        if (is_held(slot))
+        if (pb_recv_is_held(slot))
             return;
         if (slot && slot->state == SLOT_SETTLED)
             rs->above--;
@@ -53,7 +50,7 @@ static bool in_state(const struct pb_receiver *rs, uint64_t q, bool held)
 {
     const struct pb_slot *slot = pb_window_at(&rs->w, q);
 
-    return held ? is_held(slot) : slot && slot->state == SLOT_SETTLED;
+    return held ? pb_recv_is_held(slot) : slot && slot->state == SLOT_SETTLED;
 }
 
 /* Append the runs of settled (or held) sequences above the watermark; how many runs. */
@@ -112,7 +109,7 @@ static void drop_names(struct pb_names *names)
         free(names);
 }
 
-static void free_held(struct pb_held *h)
+void pb_recv_free_held(struct pb_held *h)
 {
     drop_names(h->names);
     free(h);
@@ -125,7 +122,7 @@ static void forget_held(struct pb_session *s, struct pb_receiver *rs, struct pb_
     if (slot->state == SLOT_HELD) {
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
         DL_DELETE(s->ready, h);
-        free_held(h);
+        pb_recv_free_held(h);
     } else if (slot->state == SLOT_STARTED) {
         h->stream = NULL; /* the application still works on it; its end is nobody's business any more */
     } else {
@@ -175,7 +172,7 @@ static void set_no(struct pb_session *s, struct pb_receiver *rs, uint32_t no)
 static void free_receiver(struct pb_session *s, struct pb_receiver *rs)
 {
     for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
-        if (is_held(pb_window_at(&rs->w, q)))
+        if (pb_recv_is_held(pb_window_at(&rs->w, q)))
             forget_held(s, rs, pb_window_at(&rs->w, q));
     }
     undirty(s, rs);
@@ -328,7 +325,7 @@ static void raise_base(struct pb_session *s, struct pb_receiver *rs, uint64_t ba
             rs->w.lo = base;
             return;
         }
-        if (is_held(slot))
+        if (pb_recv_is_held(slot))
             forget_held(s, rs, slot);
         else if (slot->state == SLOT_SETTLED)
             rs->above--;
@@ -336,7 +333,7 @@ static void raise_base(struct pb_session *s, struct pb_receiver *rs, uint64_t ba
     }
 }
 
-static void say_refused(struct pb_session *s, struct pb_receiver *rs, uint64_t q)
+void pb_recv_say_refused(struct pb_session *s, struct pb_receiver *rs, uint64_t q)
 {
     struct pb_slot *slot = pb_window_at(&rs->w, q);
     struct pb_frame f = {.verb = PB_END, .stream = rs->no, .seq = q, .code = slot->tries, .cause = slot->tries};
@@ -350,12 +347,12 @@ static void say_all_refused(struct pb_session *s, struct pb_receiver *rs)
 {
     for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
         if (pb_window_at(&rs->w, q)->state == SLOT_REFUSED)
-            say_refused(s, rs, q);
+            pb_recv_say_refused(s, rs, q);
     }
 }
 
 /* SPEC 6.7: when nothing is held, the stream may go. */
-static void say_released(struct pb_session *s, struct pb_receiver *rs)
+void pb_recv_say_released(struct pb_session *s, struct pb_receiver *rs)
 {
     if (!rs->releasing || rs->held)
         return;
@@ -377,7 +374,7 @@ void pb_recv_open(struct pb_session *s, const struct pb_frame *f)
         rs = new_receiver(s, f);
     if (PB_MUT(FORGET_HELD)) {
         for (uint64_t q = rs->w.lo; q < pb_window_end(&rs->w); q++) {
-            if (is_held(pb_window_at(&rs->w, q)))
+            if (pb_recv_is_held(pb_window_at(&rs->w, q)))
                 forget_held(s, rs, pb_window_at(&rs->w, q));
         }
     }
@@ -389,119 +386,18 @@ void pb_recv_open(struct pb_session *s, const struct pb_frame *f)
     rs->serving = true;
     raise_base(s, rs, f->base);
     rs->hi = watermark(rs);
-    advance(rs);
+    pb_recv_advance(rs);
     undirty(s, rs);
     put_settled(&s->ctl, rs, PB_ANSWER);
     say_all_refused(s, rs);
 }
 
-/* ---- envelopes ---- */
-
-static struct pb_receiver *receiver_of(struct pb_session *s, uint32_t no)
+struct pb_receiver *pb_recv_find(struct pb_session *s, uint32_t no)
 {
     struct pb_receiver *rs;
 
     HASH_FIND(by_no, s->receivers_by_no, &no, sizeof no, rs);
     return rs;
-}
-
-static struct pbay_str moved(struct pbay_str v, const char *from, const char *to)
-{
-    return v.n ? (struct pbay_str){to + (v.p - from), v.n} : (struct pbay_str){"", 0};
-}
-
-static void fill_meta(struct pbay_envelope *e, const struct pb_meta *m, const char *from, const char *to)
-{
-    e->has_id = m->id.n == PBAY_ID_SIZE;
-    if (e->has_id)
-        memcpy(e->id, m->id.p, PBAY_ID_SIZE);
-    e->operation = moved(m->operation, from, to);
-    e->traceparent = moved(m->traceparent, from, to);
-    e->uri = moved(m->uri, from, to);
-    e->ttl_ms = m->ttl_ms;
-    e->replay = m->replay;
-}
-
-static struct pb_held *hold(struct pb_receiver *rs, const struct pb_frame *f, const struct pb_meta *m)
-{
-    struct pb_held *h = pb_alloc(sizeof *h + f->raw.n);
-    const char *from = f->raw.p;
-
-    h->stream = rs;
-    h->seq = f->seq;
-    h->names = rs->names;
-    h->names->refs++;
-    memcpy(h->part, f->raw.p, f->raw.n);
-    h->e = (struct pbay_envelope){.to = rs->names->to,
-                                  .sender = rs->names->sender,
-                                  .protocol_id = rs->names->protocols[f->proto],
-                                  .message = moved(f->payload, from, (char *)h->part),
-                                  .connection_id = pbay_str(""),
-                                  .instance = pbay_str(""),
-                                  .redelivered = f->flags & PB_FLAG_REDELIVERED};
-    h->e.origin.name = rs->names->name;
-    h->e.origin.instance = rs->names->instance;
-    memcpy(h->e.origin.incarnation, rs->key, PBAY_ID_SIZE);
-    fill_meta(&h->e, m, from, (char *)h->part);
-    return h;
-}
-
-static void take(struct pb_session *s, struct pb_receiver *rs, const struct pb_frame *f, const struct pb_meta *m)
-{
-    struct pb_slot *slot = pb_window_at(&rs->w, f->seq);
-    struct pb_held *h = hold(rs, f, m);
-
-    slot->p = h;
-    slot->state = SLOT_HELD;
-    rs->held++;
-    DL_APPEND(s->ready, h);
-    if (PB_MUT(SETTLE_EARLY)) {
-        h->stream = NULL;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
-        DL_DELETE(s->ready, h);
-        DL_APPEND(s->ready, h);
-        slot->state = SLOT_SETTLED;
-        slot->p = NULL;
-        rs->held--;
-        rs->above++;
-        advance(rs);
-        owe_settle(s, rs);
-    }
-}
-
-/* SPEC 6.4 */
-void pb_recv_pub(struct pb_session *s, const struct pb_frame *f)
-{
-    struct pb_receiver *rs = receiver_of(s, f->stream);
-    struct pb_slot *slot;
-    struct pb_meta m;
-
-    if (!rs || f->round != rs->round || rs->releasing)
-        return;
-    if (f->prev != rs->prev && !PB_MUT(NO_PREV)) {
-        pb_session_close_link(s, PBAY_GAP, pbay_str("PUB's prev differs"));
-        return;
-    }
-    if (f->proto >= rs->names->n_protocols || f->seq <= f->prev || !pb_meta_read(f->meta, &m)) {
-        pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("PUB with a bad field"));
-        return;
-    }
-    rs->prev = f->seq;
-    slot = pb_window_at(&rs->w, f->seq);
-    if (f->seq < rs->w.lo || (slot && slot->state == SLOT_SETTLED)) {
-        owe_settle(s, rs);
-        return;
-    }
-    if (rs->w.n == 0 && f->seq > rs->w.lo)
-        rs->w.lo = f->seq; /* all of it holes, however many */
-    if (!pb_window_extend(&rs->w, f->seq)) {
-        pb_session_close_link(s, PBAY_BAD_FRAME, pbay_str("PUB beyond the window"));
-        return;
-    }
-    if (f->seq > rs->hi)
-        rs->hi = f->seq;
-    if (!is_held(slot)) /* never shown again */
-        take(s, rs, f, &m);
 }
 
 void pb_recv_release(struct pb_session *s, const struct pb_frame *f)
@@ -516,7 +412,7 @@ void pb_recv_release(struct pb_session *s, const struct pb_frame *f)
     forget_unstarted(s, rs);
     rs->releasing = true;
     say_all_refused(s, rs);
-    say_released(s, rs);
+    pb_recv_say_released(s, rs);
 }
 
 void pb_recv_close(struct pb_session *s, const struct pb_frame *f)
@@ -530,7 +426,7 @@ void pb_recv_close(struct pb_session *s, const struct pb_frame *f)
 /* The sender's code has been told of our refusal (SPEC 7.2): now the watermark may pass. */
 void pb_recv_ended(struct pb_session *s, const struct pb_frame *f)
 {
-    struct pb_receiver *rs = receiver_of(s, f->stream);
+    struct pb_receiver *rs = pb_recv_find(s, f->stream);
     struct pb_slot *slot = rs ? pb_window_at(&rs->w, f->seq) : NULL;
 
     if (!slot || slot->state != SLOT_REFUSED)
@@ -540,95 +436,6 @@ void pb_recv_ended(struct pb_session *s, const struct pb_frame *f)
     slot->state = SLOT_SETTLED;
     rs->held--;
     rs->above++;
-    advance(rs);
-    say_released(s, rs);
-}
-
-/* ---- the application's side ---- */
-
-/* SPEC 3.6: only while a PONG echoes a PING of less than one timeout ago; the broker declares us dead later than that.
- */
-static bool may_start(const struct pb_session *s, int64_t now)
-{
-    if (PB_MUT(NO_LEASE))
-        return !s->draining;
-    return s->state == PB_LINKED && !s->wants_close && !s->draining && now - s->lease < s->timeout_ms;
-}
-
-struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
-{
-    struct pb_held *h;
-
-    if (!may_start(s, now))
-        return NULL;
-    DL_FOREACH (s->ready, h) {
-        if (h->stream && h->stream->blocked)
-            continue;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
-        DL_DELETE(s->ready, h);
-        if (h->stream)
-            pb_window_at(&h->stream->w, h->seq)->state = SLOT_STARTED;
-        s->n_started++;
-        return h;
-    }
-    return NULL;
-}
-
-static void refuse(struct pb_session *s, struct pb_receiver *rs, struct pb_slot *slot, uint64_t seq, enum pbay_err err,
-                   const char *text)
-{
-    struct pbay_str t = pbay_str(text);
-
-    if (t.n > PB_MAX_TEXT)
-        t.n = PB_MAX_TEXT;
-    slot->state = SLOT_REFUSED;
-    slot->tries = (uint16_t)err;
-    slot->p = pb_strndup(t);
-    if (rs->no && s->state == PB_LINKED && !s->wants_close)
-        say_refused(s, rs, seq);
-}
-
-void pb_session_finish(struct pb_session *s, struct pb_held *h, enum pbay_err err, const char *text)
-{
-    struct pb_receiver *rs = h->stream;
-    struct pb_slot *slot = rs ? pb_window_at(&rs->w, h->seq) : NULL;
-    uint64_t seq = h->seq;
-
-    s->n_started--;
-    free_held(h);
-    if (!slot)
-        return;
-    slot->p = NULL;
-    if (err) {
-        refuse(s, rs, slot, seq, err, text);
-        return;
-    }
-    slot->state = SLOT_SETTLED;
-    rs->held--;
-    rs->above++;
-    advance(rs);
-    owe_settle(s, rs);
-    say_released(s, rs);
-}
-
-void pb_session_give_back(struct pb_session *s, struct pb_held *h)
-{
-    struct pb_receiver *rs = h->stream;
-
-    s->n_started--;
-    if (!rs) {
-        free_held(h);
-        return;
-    }
-    pb_window_at(&rs->w, h->seq)->state = SLOT_HELD;
-    rs->blocked = true;
-    DL_PREPEND(s->ready, h);
-}
-
-void pb_session_unblock(struct pb_session *s)
-{
-    struct pb_receiver *rs, *tmp;
-
-    HASH_ITER (by_key, s->receivers, rs, tmp)
-        rs->blocked = false;
+    pb_recv_advance(rs);
+    pb_recv_say_released(s, rs);
 }
