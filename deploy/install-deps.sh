@@ -1,12 +1,22 @@
 #!/bin/sh
-# Install the Debian packages that Patchbay is built, tested and run with. Does nothing when all are there.
+# Install the Debian packages that Patchbay is built and run with; with --test also those of tests/run.sh. Does nothing
+# when all are there.
 set -eu
 
 packages="
     build-essential cmake ninja-build pkg-config
-    libzmq3-dev libmsgpack-dev libyaml-dev libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev uthash-dev
+    libzmq3-dev libmsgpack-dev libprotobuf-c-dev libyaml-dev libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev uthash-dev
     libcmocka-dev python3 python3-zmq python3-msgpack
     util-linux procps"
+
+case "${1-}" in
+"") ;;
+--test) packages="$packages clang libclang-rt-14-dev spin" ;;
+*)
+    echo "Usage: $0 [--test]" >&2
+    exit 2
+    ;;
+esac
 
 missing=""
 for package in $packages; do

@@ -138,6 +138,7 @@ static void free_agent(struct agent *a)
     free(a->endpoint);
     free(a->name);
     free(a->instance);
+    pbay_protocols_destroy(&a->protocols);
     free(a);
 }
 
@@ -164,6 +165,7 @@ static enum pbay_err read_options(struct agent *a, const struct pbay_options *o,
     a->instance = pb_strndup(pbay_str(instance));
     a->max_envelopes = o->outbox_envelopes ? o->outbox_envelopes : AGENT_ENVELOPES;
     a->error_envelopes = o->error_envelopes;
+    a->protocols = o->error_envelopes ? pbay_protocols_new() : NULL;
     *conf = (struct pb_link_conf){.endpoint = a->endpoint,
                                   .self = a,
                                   .turn = on_turn,

@@ -1,13 +1,15 @@
 /* What comes back to an agent: leased envelopes, ends, and ends as envelopes of the default protocol. */
 #include "node/agent_int.h"
 
+#include <assert.h>
 #include <inttypes.h>
-#include <msgpack/pack.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <utlist.h>
+
+#include "schema/utf8.h"
 
 #define ERROR_PROTOCOL "fetchai/default:1.0.0"
 
@@ -42,45 +44,27 @@ void agent_note_sent(struct agent *a, const struct pbay_envelope *e, uint64_t ta
     HASH_ADD(hh, a->sent, tag, sizeof s->tag, s);
 }
 
-static int append(void *buf, const char *p, size_t n)
+/* In AEA's own layout: whoever handles its default protocol can read it. */
+static void pack_error(struct pbay_message *m, const struct agent *a, const struct agent_sent *s,
+                       const struct pb_outcome *o, struct pbay_str *bytes)
 {
-    pb_buf_add(buf, p, n);
-    return 0;
-}
-
-static void put_text(msgpack_packer *pk, const char *text)
-{
-    msgpack_pack_str_with_body(pk, text, strlen(text));
-}
-
-/* error_data is a map of strings to bytes, as the protocol says. */
-static void put_data(msgpack_packer *pk, const char *key, struct pbay_str value)
-{
-    put_text(pk, key);
-    msgpack_pack_bin_with_body(pk, value.p, value.n);
-}
-
-static void pack_error(struct pb_buf *b, const struct agent_sent *s, const struct pb_outcome *o)
-{
+    struct pbay_str text = pbay_str(o->text);
+    enum pbay_err err = pbay_message_init(m, a->protocols, pbay_str(ERROR_PROTOCOL), "error");
     char tag[24];
-    msgpack_packer pk;
 
+    assert(!err);
     snprintf(tag, sizeof tag, "%" PRIu64, o->tag);
-    msgpack_packer_init(&pk, b, append);
-    msgpack_pack_map(&pk, 4);
-    put_text(&pk, "performative");
-    put_text(&pk, "error");
-    put_text(&pk, "error_code");
-    msgpack_pack_int(&pk, o->err == PBAY_REFUSED ? UNSUPPORTED_PROTOCOL : INVALID_DIALOGUE);
-    put_text(&pk, "error_msg");
-    put_text(&pk, o->text[0] ? o->text : pbay_err_text(o->err));
-    put_text(&pk, "error_data");
-    msgpack_pack_map(&pk, 5);
-    put_data(&pk, "code", pbay_str(pbay_err_name(o->err)));
-    put_data(&pk, "cause", pbay_str(pbay_err_name(o->cause)));
-    put_data(&pk, "tag", pbay_str(tag));
-    put_data(&pk, "to", s->to);
-    put_data(&pk, "protocol", s->protocol);
+    if (!text.n || !pb_is_utf8(text)) /* a writer may have cut it */
+        text = pbay_str(pbay_err_text(o->err));
+    pbay_message_set_int(m, "error_code", o->err == PBAY_REFUSED ? UNSUPPORTED_PROTOCOL : INVALID_DIALOGUE);
+    pbay_message_set_str(m, "error_msg", text);
+    pbay_message_set_item(m, "error_data", pbay_str("code"), pbay_str(pbay_err_name(o->err)));
+    pbay_message_set_item(m, "error_data", pbay_str("cause"), pbay_str(pbay_err_name(o->cause)));
+    pbay_message_set_item(m, "error_data", pbay_str("tag"), pbay_str(tag));
+    pbay_message_set_item(m, "error_data", pbay_str("to"), s->to);
+    pbay_message_set_item(m, "error_data", pbay_str("protocol"), s->protocol);
+    err = pbay_message_encode(m, bytes);
+    assert(!err);
 }
 
 static void drop_local(struct agent *a, struct agent_local *local)
@@ -94,12 +78,13 @@ static void drop_local(struct agent *a, struct agent_local *local)
 static void make_error(struct agent *a, const struct agent_sent *s, const struct pb_outcome *o)
 {
     const struct pbay_str none = pbay_str("");
-    struct pb_buf b = {0};
+    struct pbay_message m = {0};
     struct agent_local *local;
+    struct pbay_str bytes;
     char *to;
 
-    pack_error(&b, s, o);
-    local = pb_alloc(sizeof *local + b.n + s->to.n + s->sender.n);
+    pack_error(&m, a, s, o, &bytes);
+    local = pb_alloc(sizeof *local + bytes.n + s->to.n + s->sender.n);
     to = local->bytes;
     local->e = (struct pbay_envelope){.protocol_id = pbay_str(ERROR_PROTOCOL),
                                       .uri = none,
@@ -108,10 +93,10 @@ static void make_error(struct agent *a, const struct agent_sent *s, const struct
                                       .origin = {.name = none, .instance = none},
                                       .operation = none,
                                       .traceparent = none};
-    local->e.message = keep_str(&to, (struct pbay_str){(const char *)b.p, b.n});
+    local->e.message = keep_str(&to, bytes);
     local->e.sender = keep_str(&to, s->to);
     local->e.to = keep_str(&to, s->sender);
-    pb_buf_fini(&b);
+    pbay_message_fini(&m);
     if (a->n_locals >= a->max_envelopes)
         drop_local(a, a->locals);
     DL_APPEND(a->locals, local);

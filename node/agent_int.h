@@ -7,6 +7,7 @@
 
 #include "node/link.h"
 #include "node/pbay.h"
+#include "schema/pbay_message.h"
 
 #define AGENT_ENVELOPES 1024
 #define AGENT_BYTES     (16U << 20)
@@ -44,7 +45,8 @@ struct agent {
     char *endpoint, *name, *instance;
     size_t max_envelopes;
     bool error_envelopes;
-    int fd; /* an eventfd: readable while there is something to get */
+    struct pbay_protocols *protocols; /* to write them; NULL = they are not wanted */
+    int fd;                           /* an eventfd: readable while there is something to get */
 
     /* under io.mutex */
     bool closed, fd_set;

@@ -14,6 +14,8 @@ int cmd_up(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_send(int argc, char **argv);
+int cmd_decode(int argc, char **argv);
+int cmd_encode(int argc, char **argv);
 
 /* One line on standard error, "patchbay NAME: ..."; returns CMD_USAGE. */
 int cmd_misused(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -70,6 +70,29 @@ static const struct command {
      "\n"
      "Example:\n"
      "  patchbay send --to someone --connection fetchai/stub:0.21.3 hello\n"},
+    {"decode", cmd_decode, "show what the bytes of a message say", "decode [--protobuf | --msgpack] PROTOCOL",
+     "Reads the bytes from standard input and prints JSON, in which bytes are {\"hex\": \"...\"}. PROTOCOL is "
+     "fetchai/default:1.0.0,\n"
+     "valory/http:1.0.0, fetchai/state_update:1.0.0, or `envelope` for an AEA envelope with its message.\n"
+     "\n"
+     "  --protobuf, --msgpack  the encoding that is expected; default: the first byte tells\n"
+     "\n"
+     "Exit status: 0, 1 = malformed (the reason is on standard error), 2 = wrong arguments or no such protocol.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay decode valory/http:1.0.0 < message\n"},
+    {"encode", cmd_encode, "make the bytes of a message from JSON", "encode [--protobuf | --msgpack] [PROTOCOL]",
+     "Reads what decode prints from standard input and writes the bytes. May be left out: `protocol` when PROTOCOL is "
+     "given,\n"
+     "`encoding` (protobuf), `message_id` (1), `target` (0), `dialogue_reference` ([\"\", \"\"]), and maps that are "
+     "empty.\n"
+     "\n"
+     "  --protobuf, --msgpack  the encoding, whatever the JSON says\n"
+     "\n"
+     "Exit status: as for decode.\n"
+     "\n"
+     "Example:\n"
+     "  echo '{\"performative\": \"end\"}' | patchbay encode fetchai/default:1.0.0 > message\n"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)

@@ -30,9 +30,9 @@ struct pbay_options {
     size_t outbox_envelopes; /* bound of the OutBox; 0: 1,024 */
     size_t outbox_bytes;     /* bound of the OutBox; 0: 16 MiB */
     /* Every end other than settled also as an envelope in the InBox, as if the addressee had answered:
-     * fetchai/default:1.0.0, message = msgpack map {performative: "error", error_code, error_msg, error_data: {code,
-     * cause, tag, to, protocol}}, error_code 0 (unsupported protocol) for REFUSED and 4 (invalid dialogue) for the
-     * rest, the values of error_data as bytes. At most outbox_envelopes wait; the oldest gives way. */
+     * fetchai/default:1.0.0, message = the performative `error` in AEA's protobuf (pbay_message.h), error_code 0
+     * (unsupported protocol) for REFUSED and 4 (invalid dialogue) for the rest, error_data {code, cause, tag, to,
+     * protocol}. At most outbox_envelopes wait; the oldest gives way. */
     bool error_envelopes;
     bool send_only; /* the InBox stays empty: envelopes for this agent go to its other processes */
 };

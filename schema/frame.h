@@ -91,9 +91,7 @@ bool pb_span_range(struct pb_rd *r, uint64_t *lo, uint64_t *hi);
 bool pb_span_claim(struct pb_rd *r, struct pbay_str *incarnation, uint32_t *stream);
 static inline struct pb_rd pb_span_reader(struct pb_span s)
 {
-    const uint8_t *p = (const uint8_t *)s.raw.p;
-
-    return (struct pb_rd){p, p + s.raw.n};
+    return pb_rd_of(s.raw.p, s.raw.n);
 }
 
 /* Read a metadata map; unknown keys are passed over. false = malformed, or a known key with a value out of bounds. */

@@ -52,7 +52,7 @@ static bool read_value(struct pb_rd *r, int key, struct pb_meta *m)
 
 bool pb_meta_read(struct pbay_str raw, struct pb_meta *m)
 {
-    struct pb_rd r = {(const uint8_t *)raw.p, (const uint8_t *)raw.p + raw.n};
+    struct pb_rd r = pb_rd_of(raw.p, raw.n);
     struct pbay_str key;
     uint32_t n;
 

@@ -218,7 +218,7 @@ static const struct {
 
 void pb_session_frame(struct pb_session *s, int64_t now, const uint8_t *p, size_t n)
 {
-    struct pb_rd r = {p, p + n};
+    struct pb_rd r = pb_rd_of(p, n);
     struct pb_frame f;
 
     s->received++;
@@ -256,7 +256,7 @@ int64_t pb_session_tick(struct pb_session *s, int64_t now)
 /* Whole frames from the front of what waits, up to one message's worth (SPEC 2); true = all of it went. */
 static bool pack_ctl(struct pb_session *s, struct pb_buf *b)
 {
-    struct pb_rd r = {s->ctl.p, s->ctl.p + s->ctl.n};
+    struct pb_rd r = pb_rd_of(s->ctl.p, s->ctl.n);
     size_t n = s->ctl.n;
 
     if (n > PB_BATCH) {

@@ -1,5 +1,7 @@
 #include "schema/wire.h"
 
+#include <string.h>
+
 /* n big-endian bytes; the cursor moves past them. */
 static bool take(struct pb_rd *r, unsigned n, uint64_t *v)
 {
@@ -79,6 +81,60 @@ bool pb_rd_uint(struct pb_rd *r, uint64_t *v)
         return true;
     }
     return t >= 0xcc && t <= 0xcf && take(r, 1U << (t - 0xcc), v);
+}
+
+/* The sign of an integer of 8 << width bits. */
+static int64_t extend(uint64_t v, unsigned width)
+{
+    uint64_t sign = 1ULL << ((8U << width) - 1);
+    uint64_t wide = (v ^ sign) - sign;
+    int64_t result;
+
+    memcpy(&result, &wide, sizeof result);
+    return result;
+}
+
+bool pb_rd_int(struct pb_rd *r, int64_t *v)
+{
+    uint64_t u;
+
+    if (r->p >= r->end)
+        return false;
+    if (*r->p >= 0xe0) {
+        *v = extend(*r->p++, 0);
+        return true;
+    }
+    if (*r->p >= 0xd0 && *r->p <= 0xd3) {
+        unsigned width = *r->p++ - 0xd0U;
+
+        if (!take(r, 1U << width, &u))
+            return false;
+        *v = extend(u, width);
+        return true;
+    }
+    if (!pb_rd_uint(r, &u) || u > INT64_MAX)
+        return false;
+    *v = (int64_t)u;
+    return true;
+}
+
+bool pb_rd_float(struct pb_rd *r, double *v)
+{
+    uint64_t u;
+    uint32_t u32;
+    uint8_t t;
+    float f;
+
+    if (!tag(r, &t) || (t != 0xca && t != 0xcb) || !take(r, t == 0xca ? 4 : 8, &u))
+        return false;
+    if (t == 0xcb) {
+        memcpy(v, &u, sizeof *v);
+        return true;
+    }
+    u32 = (uint32_t)u;
+    memcpy(&f, &u32, sizeof f);
+    *v = (double)f;
+    return true;
 }
 
 bool pb_rd_str(struct pb_rd *r, struct pbay_str *s)

@@ -12,9 +12,17 @@ struct pb_rd {
     const uint8_t *p, *end;
 };
 
+/* A reader of n bytes; p may be NULL when n is 0. */
+static inline struct pb_rd pb_rd_of(const void *p, size_t n)
+{
+    return (struct pb_rd){(const uint8_t *)p, n ? (const uint8_t *)p + n : (const uint8_t *)p};
+}
+
 bool pb_rd_array(struct pb_rd *r, uint32_t *n);
 bool pb_rd_map(struct pb_rd *r, uint32_t *n);
 bool pb_rd_uint(struct pb_rd *r, uint64_t *v); /* any unsigned width */
+bool pb_rd_int(struct pb_rd *r, int64_t *v);   /* any signed or unsigned width, within int64 */
+bool pb_rd_float(struct pb_rd *r, double *v);  /* float 32 or 64 */
 bool pb_rd_str(struct pb_rd *r, struct pbay_str *s);
 bool pb_rd_bin(struct pb_rd *r, struct pbay_str *s);
 bool pb_rd_nil(

@@ -14,6 +14,7 @@
 
 #include "connections/stub/stub_text.h"
 #include "pbay_pubid.h"
+#include "schema/utf8.h"
 
 #define MAX_VARINT 10 /* bytes */
 
@@ -117,7 +118,7 @@ static const char *header_fault(struct pbay_str field[3], struct pbay_envelope *
 
     *e = (struct pbay_envelope){
         .to = stub_strip(field[0]), .sender = stub_strip(field[1]), .protocol_id = stub_strip(field[2])};
-    if (!stub_is_utf8(e->to) || !stub_is_utf8(e->sender) || !stub_is_utf8(e->protocol_id))
+    if (!pb_is_utf8(e->to) || !pb_is_utf8(e->sender) || !pb_is_utf8(e->protocol_id))
         return "a header field is not UTF-8";
     if (e->to.n == 0)
         return "`to` is empty";

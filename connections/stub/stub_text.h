@@ -1,4 +1,4 @@
-/* Text in the stub connection's files: blanks, UTF-8 and the escapes that people type with echo. */
+/* Text in the stub connection's files: blanks and the escapes that people type with echo. */
 #ifndef STUB_TEXT_H
 #define STUB_TEXT_H
 
@@ -9,9 +9,6 @@ bool stub_is_blank(char c);
 
 /* The text without blanks at both ends. */
 struct pbay_str stub_strip(struct pbay_str text);
-
-/* Well-formed UTF-8: shortest forms only, no surrogates, nothing above U+10FFFF. */
-bool stub_is_utf8(struct pbay_str text);
 
 /* What AEA does for lines written with `echo`: printable ASCII that holds backslash-x somewhere. */
 bool stub_is_escaped(struct pbay_str text);

@@ -7,7 +7,7 @@ import demo as e2e
 
 CONFIG = os.path.join(e2e.SOURCE, "tests", "config")
 MANY = 70
-COMMANDS = ("up", "ps", "check", "send")
+COMMANDS = ("up", "ps", "check", "send", "decode", "encode")
 FIELDS = {"name", "instance", "role", "state", "pid", "restarts", "in", "out", "given", "reason", "process", "retry_ms"}
 
 
