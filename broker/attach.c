@@ -231,7 +231,7 @@ void pb_attach_hello(struct pb_core *c, struct pb_link *link, const struct pb_fr
 
 static void take_claims(struct pb_core *c, struct pb_link *link)
 {
-    struct pb_rd r = {link->claims.p, link->claims.p + link->claims.n};
+    struct pb_rd r = pb_rd_of(link->claims.p, link->claims.n);
     struct pbay_str incarnation;
     uint32_t stream;
 

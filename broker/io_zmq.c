@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "broker/capture.h"
 #include "schema/buf.h"
 
 #define DRAIN_MESSAGES 256    /* received in one turn before what was decided is sent */
@@ -26,6 +27,7 @@
 
 struct pb_io {
     void *context, *router, *events;
+    struct pb_capture *capture;
     int signals;
     int64_t now;
     bool stop; /* SIGTERM has come */
@@ -134,6 +136,7 @@ enum pbay_err pb_io_open(const struct pbay_agent_conf *conf, struct pb_io **out,
     io->router = zmq_socket(io->context, ZMQ_ROUTER);
     io->events = zmq_socket(io->context, ZMQ_PUB);
     io->signals = open_signals();
+    io->capture = pb_capture_open();
     set_limits(io->router, conf);
     set_limits(io->events, conf);
     set_int(io->router, ZMQ_ROUTER_MANDATORY, 1);
@@ -154,6 +157,7 @@ void pb_io_close(struct pb_io **pio)
     zmq_close(io->events);
     zmq_ctx_term(io->context);
     close(io->signals);
+    pb_capture_close(&io->capture);
     free(io);
     *pio = NULL;
 }
@@ -205,6 +209,7 @@ static void take_message(struct pb_io *io, struct pb_core *core, zmq_msg_t *rid,
     ev.p = whole ? zmq_msg_data(source) : malformed;
     ev.n = whole ? zmq_msg_size(source) : sizeof malformed;
     ev.msg = kept;
+    pb_capture_add(io->capture, 'u', ev.rid, ev.p, ev.n);
     pb_core_step(core, &ev);
     free_message(ev.msg);
     skip_rest(io, body);
@@ -245,6 +250,8 @@ static bool send_out(struct pb_io *io, const struct pb_out *out)
 {
     zmq_msg_t body;
 
+    pb_capture_add(io->capture, 'd', out->rid, out->msg ? zmq_msg_data(out->msg) : out->p,
+                   out->msg ? zmq_msg_size(out->msg) : out->n);
     if (send_rid(io, out->rid) < 0)
         return false;
     if (out->msg) {
@@ -346,6 +353,7 @@ static int64_t turn(struct pb_io *io, struct pb_core *core, struct pb_admin *adm
     pb_core_flush(core);
     send_all(io, core);
     publish_notes(io, core, admin);
+    pb_capture_flush(io->capture);
     return due;
 }
 

@@ -242,7 +242,7 @@ static void take_part(struct pb_core *c, struct pb_link *link, const struct pb_f
 void pb_link_frame(struct pb_core *c, struct pb_event *ev)
 {
     struct pb_link *link = pb_link_find(c, ev->rid);
-    struct pb_rd r = {ev->p, ev->p + ev->n};
+    struct pb_rd r = pb_rd_of(ev->p, ev->n);
     struct pb_frame f;
 
     if (ev->rid.n == 0 || ev->rid.n > PB_MAX_RID || (!link && !(link = new_link(c, ev->rid))))

@@ -45,7 +45,7 @@ patchbay:
   endpoints: ['ipc://{root}/run/broker.ipc', 'tcp://127.0.0.1:{port}']
   memory_budget: 8MiB
 """)
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PATCHBAY_")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PATCHBAY_") or k == "PATCHBAY_CAPTURE"}
     env.update(PATCHBAY_TEST_LOOP=f"{BUILD}/tests/loop", PATCHBAY_PACKAGE_PATH=os.path.join(HERE, "packages"))
     log = open(f"{root}/log", "w")
     return subprocess.Popen([f"{BUILD}/bin/patchbay", "up", f"{root}/agent.yaml"], env=env, stdout=log, stderr=log,

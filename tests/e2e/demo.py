@@ -49,7 +49,7 @@ def wait_for(predicate, seconds, what):
 
 def environment():
     """Ours, without what would lead a command to another agent."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("PATCHBAY_")}
+    return {k: v for k, v in os.environ.items() if not k.startswith("PATCHBAY_") or k == "PATCHBAY_CAPTURE"}
 
 
 def patchbay(*arguments, **options):

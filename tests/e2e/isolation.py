@@ -97,7 +97,7 @@ class Watch(threading.Thread):
 
 
 def run(root):
-    env = {k: v for k, v in os.environ.items() if not k.startswith("PATCHBAY_")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PATCHBAY_") or k == "PATCHBAY_CAPTURE"}
     env.update(PATCHBAY_TEST_LOOP=f"{BUILD}/tests/loop", PATCHBAY_TEST_TROUBLE=f"{BUILD}/tests/trouble",
                PATCHBAY_PACKAGE_PATH=os.path.join(HERE, "packages"))
     if CASE == "absent":
