@@ -28,14 +28,24 @@ static bool is_named(const struct pb_core *c, const struct pb_node *node)
     return false;
 }
 
-/* Instances that said BYE and left nothing behind are forgotten, so that short-lived ones need no name for ever. One
- * that has fenced another process stays: it remembers that. */
+/* Instances that said BYE and left nothing behind are forgotten, so that short-lived ones need no name for ever, and
+ * those that never confirmed. One that has fenced another process stays, because it remembers that, until its place is
+ * needed. */
+static bool may_drop(const struct pb_core *c, const struct pb_node *node)
+{
+    bool full = node->group->n_nodes == PB_MAX_INSTANCES, over = !node->known || (node->left && !node->n_fenced);
+
+    if (node->link || node->to || node->from || node->pump || is_named(c, node))
+        return false;
+    return over || (full && node->forgotten);
+}
+
 void pb_node_drop_left(struct pb_core *c, struct pb_group *g)
 {
     struct pb_node *node, *tmp;
 
     DL_FOREACH_SAFE (g->nodes, node, tmp) {
-        if (!node->left || node->link || node->to || node->from || node->pump || node->n_fenced || is_named(c, node))
+        if (!may_drop(c, node))
             continue;
         for (unsigned i = 0; i < c->n_notes; i++) {
             struct pb_note *note = &c->notes[(c->note_head + i) % PB_MAX_NOTES];

@@ -306,13 +306,26 @@ static bool is_quiet(struct pbay_link *link)
     return quiet;
 }
 
+/* DRAIN, SPEC 3.8.1: nothing more is started. Not before the package is quiet: the answers that it waits for are given
+ * to it until then. */
+static void leave(struct pbay_link *link)
+{
+    link->leaving = true;
+    pb_link_lock(&link->io);
+    pb_session_drain(&link->io.session);
+    pb_link_unlock(&link->io, true);
+    conn_report(link, PB_ST_DISCONNECTING, PBAY_SHUTDOWN, "", 0);
+}
+
 static bool is_drained(struct pbay_link *link, int64_t now)
 {
     const struct pb_session *s = &link->io.session;
-    bool drained = is_quiet(link); /* also the package's turn to serve those who still wait */
+    bool quiet = is_quiet(link), drained; /* also the package's turn to serve those who still wait */
 
+    if (!link->leaving && (quiet || now >= link->drain_at))
+        leave(link);
     pb_link_lock(&link->io);
-    drained = drained && s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
+    drained = quiet && link->leaving && s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
     if (s->state != PB_LINKED && s->n_receivers && now < link->drain_at - link->drain_ms + RELINK_MS)
         drained = false;
     pb_link_unlock(&link->io, false);
@@ -323,10 +336,6 @@ static void begin_drain(struct pbay_link *link, int64_t now)
 {
     link->draining = true;
     link->drain_at = now + link->drain_ms;
-    pb_link_lock(&link->io);
-    pb_session_drain(&link->io.session);
-    pb_link_unlock(&link->io, true);
-    conn_report(link, PB_ST_DISCONNECTING, PBAY_SHUTDOWN, "", 0);
 }
 
 static void look_at_signals(struct pbay_link *link, int64_t now)

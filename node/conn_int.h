@@ -66,8 +66,10 @@ struct pbay_link {
     int64_t drain_ms;
 
     /* the ops thread only */
-    bool connected, draining, want_receive, again;
-    bool serve; /* the package's descriptor is readable, but nothing can be received */
+    bool connected, want_receive, again;
+    bool draining; /* SIGTERM: nothing is received any more */
+    bool leaving;  /* and the package is quiet: the broker was told DRAIN */
+    bool serve;    /* the package's descriptor is readable, but nothing can be received */
     int64_t connect_at, connected_at, again_at, timer_at, drain_at, kicked_at;
     unsigned failures;
     char why[CONN_WHY];

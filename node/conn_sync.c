@@ -34,6 +34,7 @@ struct sync {
 
     /* under io.mutex */
     bool stopping; /* threads are to return */
+    bool draining; /* main is to return */
     bool busy;     /* an envelope was sent back: a worker that becomes idle wakes the ops thread */
     bool failing;  /* the state shows the last on_send's reason */
     bool main_runs;
@@ -296,6 +297,7 @@ static bool sync_drain(void *self)
     bool runs;
 
     pb_link_lock(&s->link->io);
+    s->draining = true;
     runs = s->main_runs;
     pb_link_tell(&s->link->io);
     pb_link_unlock(&s->link->io, false);
@@ -308,7 +310,7 @@ static bool is_over(const struct pbay_link *link)
 {
     const struct sync *s = link->self;
 
-    return s->stopping || link->io.session.draining;
+    return s->stopping || s->draining;
 }
 
 PBAY_API enum pbay_err pbay_put_envelope(struct pbay_link *link, const struct pbay_envelope *e, uint64_t tag,

@@ -61,8 +61,9 @@ struct pbay_conn_ops {
     void (*serve)(void *self);
 
     /* SIGTERM: take nothing new; receive is not called any more. Called when it comes and again at least every 250 ms,
-     * until it returns true: nothing is under way that an envelope could still answer. The process does not end
-     * before, up to its deadline. NULL = true. */
+     * until it returns true: nothing is under way that an envelope could still answer. Until then envelopes are given
+     * to send as before; from then on none is started. The process does not end before, up to its deadline. NULL =
+     * true. */
     bool (*drain)(void *self);
 };
 

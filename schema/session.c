@@ -109,7 +109,7 @@ static void keep_text(struct pb_session *s, enum pbay_err why, struct pbay_str t
 /* The link must end; the broker is told so that it need not wait for our silence. */
 void pb_session_close_link(struct pb_session *s, enum pbay_err why, struct pbay_str text)
 {
-    struct pb_frame f = {.verb = PB_GAP, .code = why, .text = text};
+    struct pb_frame f = {.verb = PB_GAP, .code = why, .cause = why, .text = text};
 
     if (s->wants_close)
         return;

@@ -32,6 +32,7 @@ struct package {
     struct pbay_link *link;
     unsigned connects, agains;
     int64_t gone;
+    bool draining;
     uint64_t pending;
     pthread_t thread;
     bool has_thread;
@@ -160,6 +161,11 @@ static bool package_drain(void *self)
 {
     struct package *p = self;
 
+    if (!p->draining && pbay_link_config_int(p->link, "guests", 0)) {
+        printf("draining\n");
+        fflush(stdout);
+    }
+    p->draining = true;
     return p->gone >= pbay_link_config_int(p->link, "guests", 0);
 }
 
@@ -354,11 +360,16 @@ static void test_drain_serves(void **state)
     fake_attach(&w->broker);
     world_state(w, PB_ST_CONNECTED);
     kill(w->pid, SIGTERM);
-    world_state(w, PB_ST_DISCONNECTING);
+    world_assert_line(w, "draining\n");
     world_say(w, "x\n");
     world_assert_line(w, "gone 1\n");
+    fake_open_to(&w->broker, 5, "outside", "alice"); /* an answer that somebody waits for */
+    fake_pub(&w->broker, 5, 1, "ok");
+    while (fake_expect(&w->broker, PB_SETTLE).wm < 1)
+        ;
     world_say(w, "y\n");
     world_assert_line(w, "gone 2\n");
+    fake_expect(&w->broker, PB_DRAIN);
     world_state(w, PB_ST_DISCONNECTED);
     assert_int_equal(world_end_status(w), 0);
 }
