@@ -92,7 +92,7 @@ static const struct command {
      "Exit status: as for decode.\n"
      "\n"
      "Example:\n"
-     "  echo '{\"performative\": \"end\"}' | patchbay encode fetchai/default:1.0.0 > message\n"},
+     "  patchbay encode fetchai/default:1.0.0 > message <<< '{\"performative\": \"end\"}'\n"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)
