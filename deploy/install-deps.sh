@@ -11,7 +11,7 @@ packages="
 
 case "${1-}" in
 "") ;;
---test) packages="$packages clang libclang-rt-14-dev spin" ;;
+--test) packages="$packages clang libclang-rt-14-dev spin openssl" ;;
 *)
     echo "Usage: $0 [--test]" >&2
     exit 2

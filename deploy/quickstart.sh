@@ -1,5 +1,5 @@
 #!/bin/sh
-# Install, build, and start the demo: a broker, a connection and an agent, each its own process.
+# Install, build, and start the demo: a broker, two connections and an agent, each its own process.
 #
 #   quickstart.sh         in the foreground, until Ctrl-C
 #   quickstart.sh --once  send one envelope through each connection, show the answers, stop
@@ -13,6 +13,8 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 demo=$root/build/demo
 run=$demo/run
 patchbay=$root/build/bin/patchbay
+port=$(sed -n 's/^  port: *//p' "$root/deploy/demo/agent.yaml")
+url=http://127.0.0.1:$port/hello
 up_pid=""
 
 say() {
@@ -58,6 +60,16 @@ fresh_demo() {
     cp "$root/deploy/demo/agent.yaml" "$demo/agent.yaml"
 }
 
+# The demo cannot have a port that somebody else listens on.
+check_port() {
+    python3 -c '
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("127.0.0.1", int(sys.argv[1])))' "$port" 2>/dev/null ||
+        die "port $port of 127.0.0.1 is taken: stop what listens there, or change it in deploy/demo/agent.yaml"
+}
+
 all_connected() {
     kill -0 "$up_pid" 2>/dev/null || die "the demo has ended"
     "$patchbay" ps --json --run "$run" 2>/dev/null | python3 -c '
@@ -96,6 +108,22 @@ ask() {
     echo
 }
 
+# As curl does it, which need not be installed.
+ask_http() {
+    say "request: GET $url"
+    python3 -c '
+import http.client, sys
+c = http.client.HTTPConnection("127.0.0.1", int(sys.argv[1]), timeout=float(sys.argv[2]))
+c.request("GET", "/hello")
+r = c.getresponse()
+print(r.status, r.reason)
+print(r.read().decode())
+sys.exit(r.status != 200)' "$port" "$ANSWER_SECONDS" >"$demo/http_answer" ||
+        die "no answer from $url: $(cat "$demo/http_answer")"
+    say "answer:"
+    sed '/^$/d; s/^/    /' "$demo/http_answer"
+}
+
 stop() {
     say "stopping"
     kill -TERM "$up_pid"
@@ -117,6 +145,7 @@ once() {
     up_pid=$!
     within "$START_SECONDS" all_connected || die "the demo is not connected after $START_SECONDS s"
     ask
+    ask_http
     "$patchbay" ps --run "$run"
     stop
     say "done"
@@ -132,11 +161,13 @@ esac
 
 build
 fresh_demo
+check_port
 if [ "${1-}" = --once ]; then
     once
     exit 0
 fi
 say "starting the demo in $demo; Ctrl-C stops it. In another terminal:"
 echo "    echo 'echo_agent,me,fetchai/default:1.0.0,hello,' >> $demo/input_file; sleep 1; cat $demo/output_file"
+echo "    curl $url"
 echo "    $patchbay ps $demo/agent.yaml"
 exec "$patchbay" up "$demo/agent.yaml"

@@ -171,10 +171,10 @@ static bool watch_calls(struct pbay_link *link, int64_t now)
 /* A stuck slot cannot hold up the end of the process for ever. */
 static void enforce_stop(struct pbay_link *link, int64_t now)
 {
-    if (link->stop_at == 0) {
+    if (link->stop_at == 0)
         link->stop_at = now;
-        pb_session_drain(&link->io.session);
-    }
+    if (link->call.stuck && !link->io.session.draining)
+        pb_session_drain(&link->io.session); /* the ops thread will not */
     if (now - link->stop_at <= link->drain_ms + STUCK_GRACE)
         return;
     fprintf(stderr, "%s: stuck in %s; left: %zu envelopes\n", link->conf->name, link->call.op,
@@ -325,7 +325,7 @@ static bool is_drained(struct pbay_link *link, int64_t now)
     if (!link->leaving && (quiet || now >= link->drain_at))
         leave(link);
     pb_link_lock(&link->io);
-    drained = quiet && link->leaving && s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
+    drained = quiet && link->leaving && !link->kept && s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
     if (s->state != PB_LINKED && s->n_receivers && now < link->drain_at - link->drain_ms + RELINK_MS)
         drained = false;
     pb_link_unlock(&link->io, false);

@@ -247,7 +247,7 @@ bool conn_receive(struct pbay_link *link)
 {
     if (!link->ops->receive)
         link->want_receive = false;
-    if (!link->connected || link->draining || !put_kept(link))
+    if (!link->connected || !put_kept(link) || link->draining)
         return false;
     for (int n = 0; link->want_receive; n++) {
         if (n == CONN_BATCH)

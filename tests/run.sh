@@ -1,7 +1,8 @@
 #!/bin/sh
 # Install, build and run every test; ends with ctest's summary.
 #
-#   tests/run.sh            the default build (build/, release) with all tests, then the unit tests under the sanitizers
+#   tests/run.sh            unit tests under the sanitizers, the fuzz targets for 15 s each, then the default build
+#                           (build/, release) with all tests
 #
 # Fails on a failed test, and on a skipped one that tests/allowed-skips does not name.
 set -eu
@@ -12,7 +13,7 @@ jobs=$(nproc)
 step() { printf '\n==> %s\n' "$*"; }
 
 step "packages"
-deploy/install-deps.sh
+deploy/install-deps.sh --test
 
 step "build with sanitizers (build/dev) and run the unit tests there"
 cmake --preset dev >/dev/null
@@ -24,6 +25,9 @@ cmake --preset tsan >/dev/null
 cmake --build --preset tsan -j "$jobs" --target test_node test_node_conn test_node_sync
 ctest --preset tsan -R '^node' -j "$jobs"
 
+step "fuzz (build/fuzz)"
+tests/fuzz/run.sh
+
 step "build (build/)"
 cmake --preset release >/dev/null
 cmake --build --preset release -j "$jobs"
@@ -31,7 +35,7 @@ cmake --build --preset release -j "$jobs"
 step "every test"
 log=build/test.log
 set +e
-ctest --preset release --no-tests=error >"$log.tmp" 2>&1
+ctest --preset release -j "$jobs" --no-tests=error >"$log.tmp" 2>&1
 status=$?
 set -e
 mv "$log.tmp" "$log"

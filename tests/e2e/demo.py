@@ -21,9 +21,10 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 BUILD = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else os.path.join(SOURCE, "build")
 PATCHBAY = os.path.join(BUILD, "bin", "patchbay")
 STUB = ("connection", "stub", "0")
+HTTP = ("connection", "http_server", "0")
 AGENT = ("agent", "echo_agent", "0")
 BROKER = ("broker", "broker", "0")
-ALL = (BROKER, STUB, AGENT)
+ALL = (BROKER, STUB, HTTP, AGENT)
 
 
 class Failed(Exception):
@@ -67,6 +68,7 @@ class Demo:
         self.up = None
         self.lines = 0
         shutil.copy(os.path.join(SOURCE, "deploy", "demo", "agent.yaml"), self.yaml)
+        self.edit("port: 8000", "port: 0")  # another demo may have it
         atexit.register(self.clean_up)
 
     def clean_up(self):

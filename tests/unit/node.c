@@ -76,7 +76,7 @@ static uint64_t put(struct world *w, const char *message)
     struct pbay_envelope e = envelope(message);
     uint64_t tag = 0;
 
-    assert_int_equal(pbay_put(w->agent, &e, 0, &tag), PBAY_OK);
+    assert_int_equal(pbay_put(w->agent, &e, FAKE_GUARD_MS, &tag), PBAY_OK);
     return tag;
 }
 

@@ -1,0 +1,186 @@
+#include "connections/http_server/http_config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "pbay_pubid.h"
+#include "schema/buf.h"
+
+#define COUNT(table)    (sizeof(table) / sizeof *(table))
+#define AT(member)      offsetof(struct http_config, member)
+#define DEFAULT_TIMEOUT 10.0
+#define MAX_TIMEOUT     86400.0
+#define MAX_SECONDS     86400
+
+static const struct number {
+    const char *key;
+    size_t offset;
+    uint32_t fallback, min, max;
+} numbers[] = {
+    {"port", AT(port), 8000, 0, 65535},
+    {"max_connections", AT(max_connections), 4096, 1, 65536},
+    {"max_connections_per_address", AT(max_connections_per_address), 32, 1, 65536},
+    {"max_in_flight", AT(max_in_flight), 256, 1, 1024}, /* as many as the runtime keeps */
+    {"max_request_line", AT(max_request_line), 4096, 64, 65536},
+    {"max_header_bytes", AT(max_header_bytes), 8192, 256, 65536},
+    {"max_headers", AT(max_headers), 64, 1, 1000},
+    {"max_body_bytes", AT(max_body_bytes), 1U << 20, 0, 64U << 20},
+    {"max_body_total", AT(max_body_total), 64U << 20, 1, 1U << 30},
+    {"header_timeout", AT(header_timeout), 5, 1, MAX_SECONDS},
+    {"idle_timeout", AT(idle_timeout), 15, 1, MAX_SECONDS},
+    {"min_body_rate", AT(min_body_rate), 1024, 1, 1U << 30},
+};
+
+static enum pbay_err expected(struct pbay_link *link, const char *key, const char *what, const char *found)
+{
+    return pbay_link_fail(link, PBAY_CONFIG, "config.%s: expected %s, found %s", key, what, found ? found : "nothing");
+}
+
+static enum pbay_err load_number(struct http_config *config, struct pbay_link *link, const struct number *number)
+{
+    const char *text = pbay_link_config(link, number->key, NULL);
+    uint32_t *out = (uint32_t *)(void *)((char *)config + number->offset);
+    char what[48], *end;
+    long long v;
+
+    *out = number->fallback;
+    if (!text)
+        return PBAY_OK;
+    errno = 0;
+    v = strtoll(text, &end, 10);
+    snprintf(what, sizeof what, "%u to %u", number->min, number->max);
+    if (errno || end == text || *end || v < number->min || v > number->max)
+        return expected(link, number->key, what, text);
+    *out = (uint32_t)v;
+    return PBAY_OK;
+}
+
+static enum pbay_err load_timeout(struct http_config *config, struct pbay_link *link)
+{
+    const char *text = pbay_link_config(link, "timeout", NULL);
+    double v = DEFAULT_TIMEOUT;
+    char *end;
+
+    if (text) {
+        v = strtod(text, &end);
+        if (end == text || *end || !isfinite(v) || v <= 0 || v > MAX_TIMEOUT)
+            return expected(link, "timeout", "seconds above 0, at most 86400", text);
+    }
+    config->timeout_ms = (uint32_t)ceil(v * 1000);
+    return PBAY_OK;
+}
+
+static enum pbay_err load_target(struct http_config *config, struct pbay_link *link)
+{
+    struct pbay_pubid id;
+
+    config->target_skill_id = pbay_link_config(link, "target_skill_id", NULL);
+    if (!config->target_skill_id || !pbay_pubid_parse(pbay_str(config->target_skill_id), &id) ||
+        strlen(config->target_skill_id) > PBAY_MAX_ADDRESS)
+        return expected(link, "target_skill_id", "a public id such as acme/skill:1.0.0", config->target_skill_id);
+    return PBAY_OK;
+}
+
+static enum pbay_err load_encoding(struct http_config *config, struct pbay_link *link)
+{
+    const char *text = pbay_link_config(link, "encoding", "protobuf");
+
+    config->encoding = strcmp(text, "msgpack") == 0 ? PBAY_MSGPACK : PBAY_PROTOBUF;
+    if (config->encoding == PBAY_PROTOBUF && strcmp(text, "protobuf") != 0)
+        return expected(link, "encoding", "protobuf or msgpack", text);
+    return PBAY_OK;
+}
+
+static enum pbay_err load_texts(struct http_config *config, struct pbay_link *link)
+{
+    enum pbay_err err;
+
+    config->host = pbay_link_config(link, "host", "127.0.0.1");
+    config->reuse_port = pbay_link_config_bool(link, "reuse_port", false);
+    if (!*config->host)
+        return expected(link, "host", "an address or a name", "an empty text");
+    if ((err = load_timeout(config, link)) || (err = load_target(config, link)))
+        return err;
+    return load_encoding(config, link);
+}
+
+/* ---- TLS ---- */
+
+/* The whole file as a text; NULL with errno. */
+static char *read_file(const char *path)
+{
+    char *text = pb_alloc(HTTP_MAX_PEM + 1);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 1;
+    size_t n = 0;
+
+    while (fd >= 0 && n < HTTP_MAX_PEM && (got = read(fd, text + n, HTTP_MAX_PEM - n)) > 0)
+        n += (size_t)got;
+    if (fd >= 0 && got > 0)
+        errno = EFBIG;
+    if (fd < 0 || got != 0) {
+        free(text);
+        text = NULL;
+    }
+    if (fd >= 0)
+        close(fd);
+    return text;
+}
+
+static enum pbay_err load_pem(struct pbay_link *link, const char *key, const char *value, char **text)
+{
+    char path[PATH_MAX];
+    int n = value[0] == '/' ? snprintf(path, sizeof path, "%s", value)
+                            : snprintf(path, sizeof path, "%s/%s", pbay_link_data_dir(link), value);
+
+    if (n < 0 || (size_t)n >= sizeof path)
+        return expected(link, key, "a shorter path", value);
+    *text = read_file(path);
+    if (!*text)
+        return pbay_link_fail(link, PBAY_IO, "config.%s: read %s: %s", key, path, strerror(errno));
+    return PBAY_OK;
+}
+
+static enum pbay_err load_tls(struct http_config *config, struct pbay_link *link)
+{
+    const char *cert = pbay_link_config(link, "ssl_cert", NULL), *key = pbay_link_config(link, "ssl_key", NULL);
+    enum pbay_err err;
+
+    if (!cert != !key)
+        return pbay_link_fail(link, PBAY_CONFIG, "Please specify both ssl_cert and ssl_key or neither.");
+    if (!cert)
+        return PBAY_OK;
+    err = load_pem(link, "ssl_cert", cert, &config->ssl_cert);
+    return err ? err : load_pem(link, "ssl_key", key, &config->ssl_key);
+}
+
+enum pbay_err http_config_load(struct http_config *config, struct pbay_link *link)
+{
+    enum pbay_err err;
+
+    *config = (struct http_config){0};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        err = load_number(config, link, &numbers[i]);
+        if (err)
+            return err;
+    }
+    err = load_texts(config, link);
+    return err ? err : load_tls(config, link);
+}
+
+void http_config_fini(struct http_config *config)
+{
+    if (config->ssl_key)
+        explicit_bzero(config->ssl_key, strlen(config->ssl_key));
+    free(config->ssl_cert);
+    free(config->ssl_key);
+    config->ssl_cert = config->ssl_key = NULL;
+}
