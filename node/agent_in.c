@@ -112,12 +112,13 @@ static void drop_end(struct agent *a, struct agent_end *end)
     free(end);
 }
 
-/* Nobody asks: the oldest good news is missed least. */
+/* Nobody asks: the oldest good news is missed least. Twice the OutBox: all of it may end while a put waits for room, by
+ * somebody who asks after each put. */
 static void make_room(struct agent *a)
 {
     struct agent_end *end;
 
-    if (a->n_ends < a->max_envelopes)
+    if (a->n_ends < 2 * a->max_envelopes)
         return;
     DL_FOREACH (a->ends, end) {
         if (end->o.err == PBAY_OK) {

@@ -62,6 +62,8 @@ bool pb_link_wait(struct pb_link *l, int64_t deadline)
     struct timespec t = {.tv_sec = deadline / 1000, .tv_nsec = (deadline % 1000) * 1000000};
     int err;
 
+    if (deadline != INT64_MAX && pb_now() >= deadline)
+        return false; /* not even to give the mutex away: whoever asks without waiting asks often */
     l->waiters++;
     err = deadline == INT64_MAX ? pthread_cond_wait(&l->news, &l->mutex)
                                 : pthread_cond_timedwait(&l->news, &l->mutex, &t);

@@ -86,8 +86,8 @@ enum pbay_err pbay_ack(pbay_t agent, uint64_t lease);
 /* Finish a lease with failure: its sender's envelope ends with FAILED and text (may be NULL). Codes as pbay_ack. */
 enum pbay_err pbay_nack(pbay_t agent, uint64_t lease, const char *text);
 
-/* The next end of an envelope that was put, in the order of their ends. Kept, bounded by the OutBox, until asked for;
- * the oldest settled one is dropped first when nobody asks.
+/* The next end of an envelope that was put, in the order of their ends. Kept, as many as twice the OutBox holds, until
+ * asked for; the oldest settled one is dropped first when nobody asks.
  *   PBAY_OK; PBAY_TIMEOUT; PBAY_FENCED; PBAY_CLOSED */
 enum pbay_err pbay_get_outcome(pbay_t agent, struct pbay_outcome *outcome, int timeout_ms);
 
