@@ -24,6 +24,7 @@
 #define DRAIN_MS       5000   /* how long a drain may take */
 #define LINGER_MS      1000   /* for the last BYE */
 #define SOCKET_BUFFER  262144 /* bytes in the kernel per peer and direction: the default hides megabytes */
+#define MAX_LOST       64     /* peers that cannot be reached and are not told of yet */
 
 struct pb_io {
     void *context, *router, *events;
@@ -31,6 +32,11 @@ struct pb_io {
     int signals;
     int64_t now;
     bool stop; /* SIGTERM has come */
+    struct {
+        uint8_t rid[PB_MAX_RID];
+        size_t n;
+    } lost[MAX_LOST];
+    size_t n_lost;
 };
 
 int64_t pb_io_now(void)
@@ -269,7 +275,31 @@ static bool send_out(struct pb_io *io, const struct pb_out *out)
     return true;
 }
 
-/* What cannot be sent makes the link go down: an event for the core, which may decide to send more. */
+static void gone(const struct pb_io *io, struct pb_core *core, const void *rid, size_t n)
+{
+    struct pb_event ev = {.kind = PB_EV_GONE, .now = io->now, .rid = {rid, n}};
+
+    pb_core_step(core, &ev);
+}
+
+/* The socket is read empty: what they said last was taken, now their links are down. Before, a SETTLE and a BYE would
+ * be answered with WHO. */
+static void tell_lost(struct pb_io *io, struct pb_core *core)
+{
+    for (size_t i = 0; i < io->n_lost; i++)
+        gone(io, core, io->lost[i].rid, io->lost[i].n);
+    io->n_lost = 0;
+}
+
+static void lose(struct pb_io *io, struct pb_core *core, struct pbay_str rid)
+{
+    if (io->n_lost == MAX_LOST)
+        tell_lost(io, core);
+    memcpy(io->lost[io->n_lost].rid, rid.p, rid.n);
+    io->lost[io->n_lost++].n = rid.n;
+}
+
+/* What cannot be sent makes the link go down. */
 static void send_all(struct pb_io *io, struct pb_core *core)
 {
     struct pb_out out;
@@ -278,13 +308,8 @@ static void send_all(struct pb_io *io, struct pb_core *core)
         bool sent = send_out(io, &out);
 
         free_message(out.msg);
-        if (!sent) {
-            uint8_t rid[PB_MAX_RID];
-            struct pb_event ev = {.kind = PB_EV_GONE, .now = io->now, .rid = {(char *)rid, out.rid.n}};
-
-            memcpy(rid, out.rid.p, out.rid.n);
-            pb_core_step(core, &ev);
-        }
+        if (!sent)
+            lose(io, core, out.rid);
     }
 }
 
@@ -334,13 +359,16 @@ static int64_t turn(struct pb_io *io, struct pb_core *core, struct pb_admin *adm
                     int64_t due)
 {
     struct pb_event tick = {.kind = PB_EV_TICK};
+    bool more = true;
     zmq_pollitem_t items[] = {
         {io->router, 0, ZMQ_POLLIN, 0}, {NULL, io->signals, ZMQ_POLLIN, 0}, {NULL, pb_admin_fd(admin), ZMQ_POLLIN, 0}};
 
-    zmq_poll(items, 3, wait_ms(io, due, admin));
+    zmq_poll(items, 3, io->n_lost ? 0 : wait_ms(io, due, admin));
     io->now = pb_io_now();
-    for (int i = 0; i < DRAIN_MESSAGES && receive_one(io, core); i++)
-        ;
+    for (int i = 0; i < DRAIN_MESSAGES && more; i++)
+        more = receive_one(io, core);
+    if (!more)
+        tell_lost(io, core);
     if (items[1].revents)
         take_signals(io, core, hooks);
     if (io->now >= due) {

@@ -341,7 +341,7 @@ static enum pbay_err get(struct agent *a, struct pbay_envelope *envelope, uint64
             a->auto_lease = l->id;
     }
     agent_set_fd(a, pb_now());
-    pb_link_unlock(&a->io, false);
+    pb_link_unlock(&a->io, a->io.session.ctl.n > 0); /* the ends of what had waited for too long */
     return err;
 }
 

@@ -1,6 +1,5 @@
 /* Where a connection process finds its configuration: the environment, connection.yaml and agent.yaml's override of it.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,42 +9,6 @@
 
 #define DRAIN_MS     10000
 #define MAX_DRAIN_MS 86400000L
-
-enum kind { KIND_TEXT, KIND_INT, KIND_BOOL };
-
-static const char *const kind_names[] = {"a string", "an integer", "true or false"};
-
-static enum kind kind_of(const char *text)
-{
-    const char *p = text && (*text == '-' || *text == '+') ? text + 1 : text;
-
-    if (!text)
-        return KIND_TEXT;
-    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)
-        return KIND_BOOL;
-    if (*p == 0)
-        return KIND_TEXT;
-    while (isdigit((unsigned char)*p))
-        p++;
-    return *p ? KIND_TEXT : KIND_INT;
-}
-
-/* A key that the package declares as an integer or as true/false stays one in agent.yaml. */
-static bool check_kinds(const struct pbay_link *link)
-{
-    for (size_t i = 0; i < link->own->n_config; i++) {
-        const struct pbay_conf_value *declared = &link->own->config[i];
-        const struct pbay_conf_value *v = pbay_conn_conf_find(link->conf, declared->path);
-        enum kind kind = kind_of(declared->text);
-
-        if (kind == KIND_TEXT || !v || !v->text || kind_of(v->text) == kind)
-            continue;
-        fprintf(stderr, "%s:%d: config.%s: expected %s, found '%s'\n", v->at.file, v->at.line, v->path,
-                kind_names[kind], v->text);
-        return false;
-    }
-    return true;
-}
 
 static const char *env(const char *name, const char *fallback)
 {
@@ -145,7 +108,7 @@ bool conn_config_load(struct pbay_link *link)
         return false;
     }
     link->conf = link->own;
-    return (!file || load_agent(link, file)) && check_class(link) && check_kinds(link) && read_environment(link);
+    return (!file || load_agent(link, file)) && check_class(link) && read_environment(link);
 }
 
 void conn_config_fini(struct pbay_link *link)

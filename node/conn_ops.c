@@ -73,7 +73,7 @@ static struct pb_held *next_held(struct pbay_link *link, uint64_t tag)
         link->sending.tag = tag;
         link->sending.settled = false;
     }
-    pb_link_unlock(&link->io, false);
+    pb_link_unlock(&link->io, link->io.session.ctl.n > 0); /* the ends of what had waited for too long */
     return h;
 }
 

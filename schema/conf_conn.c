@@ -239,6 +239,7 @@ static bool lay_over(const struct pb_conn_doc *doc, struct pb_yaml_node *base, c
                 return false;
             continue;
         }
+        old->declared = pb_yaml_is_null(old) ? NULL : old->text;
         old->kind = value->kind;
         old->plain = value->plain;
         old->at = value->at;
@@ -274,6 +275,29 @@ static size_t count_scalars(const struct pb_yaml_node *node)
     return n;
 }
 
+enum kind { KIND_TEXT, KIND_INT, KIND_BOOL };
+
+static const char *const kind_names[] = {"a string", "an integer", "true or false"};
+
+static enum kind kind_of(const char *text)
+{
+    const char *p = text + (*text == '-' || *text == '+');
+
+    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)
+        return KIND_BOOL;
+    return *p && p[strspn(p, "0123456789")] == 0 ? KIND_INT : KIND_TEXT;
+}
+
+/* A key that the package declares as an integer or as true/false stays one in agent.yaml. */
+static bool check_kind(const struct pb_conn_doc *doc, const struct pb_yaml_node *node)
+{
+    enum kind kind = node->declared ? kind_of(node->declared) : KIND_TEXT;
+
+    if (kind == KIND_TEXT || pb_yaml_is_null(node) || kind_of(node->text) == kind)
+        return true;
+    return pb_yaml_error(doc->ctx.error, node, "expected %s, found '%s'", kind_names[kind], node->text);
+}
+
 static bool flatten(struct pb_conn_doc *doc, const struct pb_yaml_node *node, const char *path)
 {
     struct pbay_conn_conf *conf = doc->conf;
@@ -284,7 +308,7 @@ static bool flatten(struct pb_conn_doc *doc, const struct pb_yaml_node *node, co
         const char *text = pb_yaml_is_null(node) ? NULL : node->text;
 
         conf->config[conf->n_config++] = (struct pbay_conf_value){path, text, node->at};
-        return true;
+        return check_kind(doc, node);
     }
     for (const struct pb_yaml_node *child = node->child; child; child = child->next) {
         const char *dot = *path ? "." : "";

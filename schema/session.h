@@ -70,6 +70,7 @@ struct pb_held {
     struct pb_receiver *stream; /* NULL: its stream was closed meanwhile */
     struct pb_names *names;
     uint64_t seq;
+    int64_t deadline;       /* until then it may be started; 0 = for ever */
     struct pbay_envelope e; /* views into part and names */
     struct pb_held *prev, *next;
     uint8_t part[];

@@ -53,6 +53,9 @@ static void take(struct pb_session *s, struct pb_receiver *rs, const struct pb_f
     struct pb_slot *slot = pb_window_at(&rs->w, f->seq);
     struct pb_held *h = hold(rs, f, m);
 
+    if (m->ttl_ms && !h->e.redelivered) /* of another one nobody can say that it was not had in time */
+        h->deadline = s->last_received + m->ttl_ms;
+
     slot->p = h;
     slot->state = SLOT_HELD;
     rs->held++;
@@ -117,12 +120,10 @@ static bool may_start(const struct pb_session *s, int64_t now)
     return s->state == PB_LINKED && !s->wants_close && !s->draining && now - s->lease < s->timeout_ms;
 }
 
-struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
+static struct pb_held *start_next(struct pb_session *s)
 {
     struct pb_held *h;
 
-    if (!may_start(s, now))
-        return NULL;
     DL_FOREACH (s->ready, h) {
         if (h->stream && h->stream->blocked)
             continue;
@@ -134,6 +135,18 @@ struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
         return h;
     }
     return NULL;
+}
+
+/* SPEC 5.4.2: what has waited here for too long is not started. */
+struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
+{
+    struct pb_held *h;
+
+    if (!may_start(s, now))
+        return NULL;
+    while ((h = start_next(s)) && h->deadline && now >= h->deadline)
+        pb_session_finish(s, h, PBAY_EXPIRED, "its time to live passed before it was started");
+    return h;
 }
 
 static void refuse(struct pb_session *s, struct pb_receiver *rs, struct pb_slot *slot, uint64_t seq, enum pbay_err err,

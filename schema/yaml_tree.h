@@ -19,6 +19,7 @@ struct pb_yaml_node {
     bool plain;              /* scalar without quotes: only such a one is null, a number or a truth value */
     struct pbay_conf_pos at; /* a value of a mapping: the line of its key */
     const char *text;        /* scalar; NULL otherwise */
+    const char *declared;    /* scalar that took the place of another (an override): that one's text; NULL otherwise */
     const char *key;         /* value of a mapping; NULL otherwise */
     size_t index;            /* among its siblings */
     size_t n;                /* children */

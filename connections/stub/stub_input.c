@@ -38,7 +38,7 @@ static enum pbay_err open_file(struct stub_input *in)
     if (in->fd < 0 || fstat(in->fd, &st))
         return fail(in, "open");
     if (!S_ISREG(st.st_mode))
-        return pbay_link_fail(in->link, PBAY_CONFIG, "%s is not a regular file", in->path);
+        return pbay_link_fail(in->link, PBAY_CONFIG, "input_file: %s is not a regular file", in->path);
     in->inode = st.st_ino;
     in->file_watch = inotify_add_watch(in->notify_fd, in->path, FILE_EVENTS);
     return in->file_watch < 0 ? fail(in, "watch") : PBAY_OK;

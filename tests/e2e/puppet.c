@@ -2,7 +2,7 @@
  *
  *   fail    it cannot be handled            keep    it stays pending until "settle"
  *   die     the process ends as by abort    spin    the slot never returns
- *   other   it is settled
+ *   slow    the slot takes two seconds      other   it is settled
  *
  * in:  {"do": "settle", "code": CODE} the oldest that is kept; {"do": "put", ENVELOPE}; {"do": "lose"} the outside
  * world out: {"got": MESSAGE, "again": BOOL}; {"put": N}; {"outcome": CODE, "tag": N}
@@ -20,6 +20,7 @@
 
 #define CLASS    "PuppetConnection"
 #define MAX_KEPT 256
+#define SLOW_US  2000000
 
 struct puppet {
     struct pbay_link *link;
@@ -72,6 +73,13 @@ static enum pbay_err act_die(struct puppet *p, uint64_t tag)
     _exit(134); /* as abort does, without a core file */
 }
 
+static enum pbay_err act_slow(struct puppet *p, uint64_t tag)
+{
+    (void)p, (void)tag;
+    usleep(SLOW_US);
+    return PBAY_OK;
+}
+
 static enum pbay_err act_spin(struct puppet *p, uint64_t tag)
 {
     (void)p, (void)tag;
@@ -83,7 +91,7 @@ static enum pbay_err act_spin(struct puppet *p, uint64_t tag)
 static const struct {
     const char *word;
     enum pbay_err (*act)(struct puppet *, uint64_t tag);
-} acts[] = {{"fail", act_fail}, {"keep", act_keep}, {"die", act_die}, {"spin", act_spin}};
+} acts[] = {{"fail", act_fail}, {"keep", act_keep}, {"die", act_die}, {"spin", act_spin}, {"slow", act_slow}};
 
 static enum pbay_err puppet_send(void *self, const struct pbay_envelope *e, uint64_t tag)
 {

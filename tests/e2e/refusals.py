@@ -72,6 +72,8 @@ TABLE = [Row(*row) for row in (
     ("unknown_expired", "END down", "OUTCOME_UNKNOWN/EXPIRED", "agent",
      "given, its receiver killed, and too old behind a suspect",
      "in the broker"),
+    ("stale", "END up, END down", "EXPIRED", "agent", "waits at its receiver behind a slow one",
+     "its time to live passed before it was started"),
     ("expired", "END down", "EXPIRED", "agent", "parked behind a suspect", "in the broker"),
     ("barrier", "END down", "EXPIRED", "raw agent", "parked behind an END that is not answered", "in the broker"),
     ("poison", "END down", "POISON", "agent", "its receiver dies on it: once in company, max_attempts times alone",

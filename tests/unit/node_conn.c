@@ -264,6 +264,38 @@ static void test_send_fails(void **state)
     assert_str(end.text, "no such luck");
 }
 
+/* What waits behind a slow one for longer than its time to live is not given to the package any more. */
+static void test_expires_unstarted(void **state)
+{
+    struct world *w = *state;
+    struct pbay_envelope e = {.ttl_ms = 1};
+    struct pb_buf meta = {0};
+    struct pb_frame end, settle;
+
+    pb_meta_write(&meta, &e);
+    fake_open_to(&w->broker, 5, "outside", "alice");
+    fake_pub(&w->broker, 5, 1, "block");
+    for (uint64_t seq = 2; seq <= 3; seq++)
+        fake_say(&w->broker, &(struct pb_frame){.verb = PB_PUB,
+                                                .stream = 5,
+                                                .round = 1,
+                                                .seq = seq,
+                                                .prev = seq - 1,
+                                                .flags = seq == 3 ? PB_FLAG_REDELIVERED : 0,
+                                                .meta = {(const char *)meta.p, meta.n},
+                                                .payload = pbay_str("ok")});
+    while (world_state(w, PB_ST_CONNECTED).code != PBAY_TIMEOUT) /* a second has passed */
+        ;
+    assert_int_equal(write(w->gate, "x", 1), 1);
+    end = fake_expect(&w->broker, PB_END);
+    assert_int_equal(end.seq, 2);
+    assert_int_equal(end.code, PBAY_EXPIRED);
+    settle = fake_expect(&w->broker, PB_SETTLE);
+    assert_int_equal(settle.wm, 1);
+    assert_int_equal(settle.settled.n, 1); /* the third, which somebody may have had before: it was given */
+    pb_buf_fini(&meta);
+}
+
 /* A blocked slot is reported, the link lives on, and the report is taken back. */
 static void test_stuck(void **state)
 {
@@ -468,6 +500,7 @@ int main(int argc, char **argv)
                                        T(test_send, world_setup_connected),
                                        T(test_pending, world_setup_connected),
                                        T(test_send_fails, world_setup_connected),
+                                       T(test_expires_unstarted, world_setup_connected),
                                        T(test_stuck, world_setup_connected),
                                        T(test_receive, world_setup_connected),
                                        T(test_receive_full, world_setup_connected),
