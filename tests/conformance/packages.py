@@ -1,0 +1,257 @@
+"""The packages that conformance.py tries: how the outside world of each is driven, and what it has seen.
+
+To add one: a class, and its row in PACKAGES.
+"""
+import fcntl
+import http.client
+import os
+import re
+import socket
+import threading
+import time
+
+import world as w
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+E2E = os.path.join(os.path.dirname(HERE), "e2e", "packages")
+SHARE = w.BUILD + "/share/patchbay/connections/"
+LIBEXEC = w.BUILD + "/libexec/patchbay/"
+
+
+class Package:
+    """One package in one world. Its agent is led by `conductor`, which the test sets."""
+
+    protocol = w.DEFAULT  # of what the agent sends
+    outcome = "OK"        # of what the agent sends
+    override = ""         # in agent.yaml
+    bad_override = ""     # a value of another type, and what is said of it
+    bad_says = ""
+    edit = {}             # of connection.yaml for the test of restrictions
+    may_leave = False     # when it drains, does it leave something to the next process?
+    drain_ms = 10000
+
+    def __init__(self):
+        self.world = self.conductor = self.process = None
+        self.processes = []  # all that have ever been
+        self.driven = 0
+
+    def start(self):
+        self.process = self.world.connection(self.name, self.executable, PATCHBAY_DRAIN_MS=str(self.drain_ms))
+        self.processes.append(self.process)
+
+    def target(self, protocol=None):
+        self.conductor.to("outside", self.public_id, protocol or self.protocol)
+
+    def seen(self):
+        """The numbers of the agent's envelopes that the outside world has seen, in their order, again as often as they came."""
+        raise NotImplementedError
+
+    def drive(self, count):
+        """Let the outside world give so many more."""
+
+    def check_driven(self, once):
+        """The agent has got all of them: in order, and if so asked exactly once."""
+
+    def restricted(self):
+        """With `edit`: what its own restrictions refuse. Says what the sender is told in each direction."""
+        raise NotImplementedError
+
+
+class Numbered:
+    """What the outside world gives has numbers that the agent tells."""
+
+    def check_driven(self, once):
+        w.wait_for(lambda: set(self.arrived()) >= set(range(1, self.driven + 1)), w.GUARD, "all %d that came in" % self.driven)
+        arrived = self.arrived()
+        w.check(w.firsts(arrived) == list(range(1, self.driven + 1)), "what came in is not in order")
+        w.check(not once or len(arrived) == self.driven, "something came in twice")
+
+
+class Stub(Numbered, Package):
+    name, public_id, folder, executable = "stub", "fetchai/stub:0.21.3", SHARE + "stub", LIBEXEC + "stub"
+    bad_override = "config:\n  input_file: [a, b]\n"
+    bad_says = "expected the same kind of value"
+    edit = {"excluded_protocols: []": "excluded_protocols: [test/forbidden:1.0.0]"}
+
+    def path(self, name):
+        return self.world.dir + "/" + name
+
+    def seen(self):
+        try:
+            with open(self.path("output_file"), "rb") as f:
+                return [int(n) for n in re.findall(rb"outside,asker,[^,]*,(\d{8})", f.read())]
+        except FileNotFoundError:
+            return []
+
+    def append(self, protocol, message):
+        with open(self.path("input_file"), "ab") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            f.write(b"asker,outside,%s,%s,\n" % (protocol.encode(), message))
+
+    def drive(self, count):
+        for _ in range(count):
+            self.driven += 1
+            self.append(w.DEFAULT, b"line %d" % self.driven)
+
+    def arrived(self):
+        return [int(text.split()[1]) for text in self.conductor.got()]
+
+    def check_driven(self, once):
+        super().check_driven(once)
+        w.wait_for(lambda: os.path.getsize(self.path("input_file")) == 0, w.GUARD, "an empty input_file")
+        w.check(not os.path.exists(self.path("input_file.rejected")), "something was rejected")
+
+    def restricted(self):
+        rule = self.world.rule("stub", "excluded_protocols") + ": excluded_protocols names it"
+        refused_out(self, "test/forbidden:1.0.0", rule)
+        self.append("test/forbidden:1.0.0", b"no line")
+        w.wait_for(lambda: "REFUSED" in self.world.said(), w.GUARD, "the stub tells of it")
+        with open(self.path("input_file.rejected")) as f:
+            w.check(f.read() == "asker,outside,test/forbidden:1.0.0,no line,\n", "the line was not kept")
+        refused_in(self, rule)
+        self.drive(1)
+        self.check_nothing_else_came()
+
+    def check_nothing_else_came(self):
+        w.wait_for(self.conductor.got, w.GUARD, "what is allowed")
+        w.check(self.conductor.got() == ["line 1"], "what is forbidden came in")
+
+
+class Loop(Package):
+    """Its outside world is the agent itself: an envelope is settled when it has come back. While it drains, none can come back:
+    what it has taken is left to the next process."""
+
+    name, public_id, folder, executable = "loop", "patchbay/loop:0.1.0", E2E + "/loop", w.BUILD + "/tests/loop"
+    bad_override = "patchbay:\n  replay: sometimes\n"
+    bad_says = "safe, keyed or never"
+    edit = {"restricted_to_protocols: []": "restricted_to_protocols: ['%s#there']" % w.DEFAULT}
+    may_leave, drain_ms = True, 500
+
+    def seen(self):
+        return [int(text[:8]) for text in self.conductor.got()]
+
+    def restricted(self):
+        """What goes there has the operation, what comes back has not: that end is the end of the first."""
+        rule = self.world.rule("loop", "restricted_to_protocols") + ": restricted_to_protocols does not name it"
+        refused_out(self, "test/forbidden:1.0.0", rule)
+        self.conductor.to("outside", self.public_id, w.DEFAULT, "there")
+        self.conductor.send(1)
+        w.check(self.conductor.wait_ended()[-1][1] == "REFUSED", "what comes back is not refused")
+        refused_in(self, rule)
+        w.check(not self.conductor.got(), "what is forbidden came in")
+
+
+class Clock(Package):
+    name, public_id, folder, executable = "clock", "patchbay/clock:0.1.0", w.BUILD + "/examples/clock", w.BUILD + "/examples/clock/clock"
+    override = "config:\n  period: 5\n"
+    bad_override = "config:\n  period: soon\n"
+    bad_says = "expected an integer, found 'soon'"
+    edit = {"restricted_to_protocols: [%s]" % w.DEFAULT: "restricted_to_protocols: ['%s#there']" % w.DEFAULT}
+
+    def seen(self):
+        lines = [line for process in self.processes for line in list(process.lines)]
+        return [int(m[1]) for m in (re.match(r"asker: (\d{8})", line) for line in lines) if m]
+
+    def check_driven(self, once):
+        """It has no numbers; it goes on."""
+        before = len(self.conductor.got())
+        w.wait_for(lambda: len(self.conductor.got()) > before + 2, w.GUARD, "the time")
+        w.check(all(re.fullmatch(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}", text) for text in self.conductor.got()), "this is no time")
+
+    def restricted(self):
+        rule = self.world.rule("clock", "restricted_to_protocols") + ": restricted_to_protocols does not name it"
+        refused_out(self, "test/forbidden:1.0.0", rule)
+        refused_in(self, rule)
+        w.check(not self.conductor.got(), "what is forbidden came in")
+
+
+class HttpServer(Package):
+    """What an agent sends without having been asked is no answer, and ends FAILED; so the order of these ends is looked at."""
+
+    name, public_id, folder, executable = "http_server", "valory/http_server:0.22.0", SHARE + "http_server", LIBEXEC + "http_server"
+    protocol, outcome = w.HTTP, "FAILED"
+    bad_override = "config:\n  port: many\n"
+    bad_says = "expected an integer, found 'many'"
+    edit = {"excluded_protocols: []": "excluded_protocols: ['%s#get']" % w.HTTP}
+    clients = 4
+
+    def __init__(self):
+        super().__init__()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.override = "config:\n  port: %d\n  target_skill_id: test/skill:0.1.0\n  timeout: 60\n" % self.port
+        self.answers, self.threads = [], []
+
+    def seen(self):
+        return [number for number, code, text in self.conductor.ended() if code == self.outcome and "no answer for HTTP" in text]
+
+    def ask(self, path, method="GET"):
+        """(status, body); None when the connection was refused or has ended before an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=w.GUARD)
+        try:
+            connection.request(method, path, body=b"x" if method == "POST" else None)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def client(self, numbers):
+        for number in numbers:
+            answer = None
+            while answer is None and not self.world.over:
+                answer = self.ask("/%d" % number)
+                if answer in (None, (503, "Service Unavailable (SHUTDOWN)\n")):
+                    answer = None
+                    time.sleep(w.e2e.LOOK_EVERY)
+            self.answers.append(number if answer == (200, "/%d" % number) else answer)
+
+    def drive(self, count):
+        numbers = range(self.driven + 1, self.driven + count + 1)
+        self.driven += count
+        for i in range(self.clients):
+            self.threads.append(threading.Thread(target=self.client, args=(numbers[i::self.clients],), daemon=True))
+            self.threads[-1].start()
+
+    def check_driven(self, once):
+        w.wait_for(lambda: not any(t.is_alive() for t in self.threads), w.GUARD, "all answers")
+        w.check(sorted(self.answers, key=str) == sorted(range(1, self.driven + 1), key=str), "answers: %s" % self.answers)
+        w.wait_for(lambda: set(self.asked()) == set(range(1, self.driven + 1)), w.GUARD, "every request has come")
+        answered = w.wait_for(lambda: self.conductor.said("answered") if len(self.conductor.said("answered")) == len(self.asked()) else None,
+                              w.GUARD, "an end of each answer")
+        codes = {line.split()[0] for line in answered}
+        allowed = {"OK"} if once else {"OK", "INSTANCE_GONE", "OUTCOME_UNKNOWN"}
+        w.check(codes <= allowed, "answers ended %s" % sorted(set(answered)))
+        w.check(not once or len(self.asked()) == self.driven, "a request has come twice")
+
+    def asked(self):
+        return [int(path[1:]) for path in self.conductor.said("asked")]
+
+    def restricted(self):
+        rule = self.world.rule("http_server", "restricted_to_protocols", item=True)
+        refused_out(self, w.DEFAULT, rule + ": restricted_to_protocols does not name it")
+        status, body = self.ask("/1")
+        w.check((status, body) == (502, "Bad Gateway (REFUSED)\n"), "the client is told %s" % ((status, body),))
+        refused_in(self, self.world.rule("http_server", "excluded_protocols") + ": excluded_protocols names it")
+        w.check(self.ask("/2", "POST") == (200, "/2"), "what is allowed")
+        w.check(self.conductor.said("asked") == ["/2"], "what is forbidden came in")
+
+
+def refused_out(package, protocol, rule):
+    """Agent -> connection: its sender is told which rule."""
+    package.target(protocol)
+    package.conductor.send(1)
+    number, code, text = package.conductor.wait_ended()[-1]
+    w.check((code, text) == ("REFUSED", rule), "the sender is told %s %s" % (code, text))
+    w.check(number not in package.seen(), "what is forbidden went out")
+
+
+def refused_in(package, rule):
+    """Connection -> agent: the broker has told the connection which rule."""
+    ends = w.wait_for(lambda: package.world.ends(package.name), w.GUARD, "an end")
+    w.check(all((e["code"], e["text"]) == ("REFUSED", rule) for e in ends), "the connection was told %s" % ends)
+
+
+PACKAGES = {package.name: package for package in (Stub, Loop, Clock, HttpServer)}
