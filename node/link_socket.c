@@ -223,7 +223,7 @@ int64_t pb_link_send(struct pb_link *l, int64_t due)
         due = earlier(due, l->session.next_deadline);
         pb_link_unlock(l, false);
     }
-    return l->lost ? 0 : due;
+    return l->socket && l->lost ? 0 : due;
 }
 
 /* SPEC 3.4: the last word, GAP, so that the broker need not wait for our silence. */

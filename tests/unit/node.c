@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "node/link.h"
 #include "node/pbay.h"
@@ -157,6 +158,22 @@ static void test_absent_broker(void **state)
     fake_bind(&w->broker);
     fake_attach(&w->broker);
     assert_int_equal(fake_expect(&w->broker, PB_OPEN).next, 2);
+}
+
+/* Waiting for a broker that is not there takes no time of the processor. */
+static void test_absent_broker_idle(void **state)
+{
+    struct world *w = *state;
+    struct pbay_outcome o;
+    clock_t before;
+
+    fake_hang_up(&w->broker);
+    open_agent(w);
+    assert_int_equal(pbay_get_outcome(w->agent, &o, 200), PBAY_TIMEOUT); /* back-off has grown */
+    before = clock();
+    assert_int_equal(pbay_get_outcome(w->agent, &o, 1000), PBAY_TIMEOUT);
+    assert_true(clock() - before < CLOCKS_PER_SEC / 4);
+    fake_bind(&w->broker);
 }
 
 static void test_who(void **state)
@@ -644,6 +661,7 @@ int main(void)
                                        T(test_attached, setup_attached),
                                        T(test_link_loss, setup_attached),
                                        T(test_absent_broker, setup),
+                                       T(test_absent_broker_idle, setup),
                                        T(test_who, setup_attached),
                                        T(test_reject, setup),
                                        T(test_bad_frame, setup_attached),
