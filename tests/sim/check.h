@@ -34,7 +34,8 @@ enum {
 void chk_shown(uint32_t uid, int process, int agent, int conn, unsigned about);
 void chk_finished(uint32_t uid, bool ok);                        /* it has finished with it, well or not */
 void chk_given(const uint8_t *p, size_t n, int agent, int conn); /* bytes that left the broker for such a node */
-void chk_sum(uint64_t pool, uint64_t used, uint64_t sum);        /* credit: granted or held, as told and as added up */
+void chk_pool(uint64_t pool, uint64_t used);                     /* credit: granted or held, of what there is */
+void chk_sum(uint64_t used, uint64_t sum);                       /* the same as told and as added up */
 int chk_open(bool (*alive)(int process));                        /* I8: uid without an end whose sender lives, or -1 */
 void chk_totals(uint64_t *shown, uint64_t *again, uint64_t by_code[64]);
 

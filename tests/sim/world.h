@@ -15,6 +15,8 @@
 #define MAX_WORK    4
 #define MAX_FLOWS   512
 
+#define STEPS_PER_SUM 8 /* credit is added up after so many steps of the broker */
+
 #define HEARTBEAT 100
 #define TIMEOUT   500
 #define GONE      1100
@@ -127,7 +129,7 @@ struct world {
     int route;
     bool failed;
     char why[200];
-    uint64_t trace_hash;
+    uint64_t trace_hash, steps;
 };
 
 extern uint64_t fault_hits[N_FAULTS][4]; /* by the broker's stream states: waiting asking open releasing */
