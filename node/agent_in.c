@@ -220,8 +220,8 @@ bool agent_lease_finish(struct agent *a, uint64_t id, enum pbay_err err, const c
 static bool is_readable(const struct agent *a, int64_t now)
 {
     const struct pb_session *s = &a->io.session;
-    bool may_get =
-        s->ready && s->state == PB_LINKED && !s->wants_close && !s->draining && now - s->lease < (int64_t)s->timeout_ms;
+    bool may_get = pb_session_ready(s) && s->state == PB_LINKED && !s->wants_close && !s->draining &&
+                   now - s->lease < (int64_t)s->timeout_ms;
 
     return may_get || a->locals || a->ends || s->fatal;
 }

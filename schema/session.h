@@ -82,7 +82,8 @@ struct pb_receiver {
     uint32_t round;
     uint64_t prev, hi, base, next;
     bool dirty, releasing, blocked;
-    bool serving; /* opened on our last link and not released: what we claim */
+    bool serving;     /* opened on our last link and not released: what we claim */
+    uint64_t barrier; /* nothing behind it is started until its END, EXPIRED, is answered; 0 = none */
     struct pb_receiver *next_dirty;
     struct pb_names *names;
     uint32_t held;      /* given to us and neither settled nor ended */
@@ -165,6 +166,9 @@ bool pb_session_outcome(struct pb_session *s, struct pb_outcome *o);
 /* Start the next received envelope: it is shown to the application now. NULL = none may be started. It lives until
  * finish. */
 struct pb_held *pb_session_next(struct pb_session *s, int64_t now);
+
+/* Is there one that waits for nothing but that? */
+bool pb_session_ready(const struct pb_session *s);
 
 /* The application has finished with it: err PBAY_OK settles; otherwise the sender is told END err, text. h is freed. */
 void pb_session_finish(struct pb_session *s, struct pb_held *h, enum pbay_err err, const char *text);

@@ -120,21 +120,43 @@ static bool may_start(const struct pb_session *s, int64_t now)
     return s->state == PB_LINKED && !s->wants_close && !s->draining && now - s->lease < s->timeout_ms;
 }
 
-static struct pb_held *start_next(struct pb_session *s)
+/* What has expired here could still come back, and be shown, if we died before its END was heard: what is behind it
+ * waits for that, or the order would be another (I3). */
+static bool is_barred(const struct pb_receiver *rs)
+{
+    const struct pb_slot *slot = rs->barrier ? pb_window_at(&rs->w, rs->barrier) : NULL;
+
+    return slot && slot->state == SLOT_REFUSED;
+}
+
+static struct pb_held *first_startable(const struct pb_session *s)
 {
     struct pb_held *h;
 
     DL_FOREACH (s->ready, h) {
-        if (h->stream && h->stream->blocked)
-            continue;
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
-        DL_DELETE(s->ready, h);
-        if (h->stream)
-            pb_window_at(&h->stream->w, h->seq)->state = SLOT_STARTED;
-        s->n_started++;
-        return h;
+        if (!h->stream || !(h->stream->blocked || is_barred(h->stream)))
+            return h;
     }
     return NULL;
+}
+
+bool pb_session_ready(const struct pb_session *s)
+{
+    return first_startable(s) != NULL;
+}
+
+static struct pb_held *start_next(struct pb_session *s)
+{
+    struct pb_held *h = first_startable(s);
+
+    if (!h)
+        return NULL;
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
+    DL_DELETE(s->ready, h);
+    if (h->stream)
+        pb_window_at(&h->stream->w, h->seq)->state = SLOT_STARTED;
+    s->n_started++;
+    return h;
 }
 
 /* SPEC 5.4.2: what has waited here for too long is not started. */
@@ -144,8 +166,11 @@ struct pb_held *pb_session_next(struct pb_session *s, int64_t now)
 
     if (!may_start(s, now))
         return NULL;
-    while ((h = start_next(s)) && h->deadline && now >= h->deadline)
+    while ((h = start_next(s)) && h->deadline && now >= h->deadline) {
+        if (h->stream)
+            h->stream->barrier = h->seq;
         pb_session_finish(s, h, PBAY_EXPIRED, "its time to live passed before it was started");
+    }
     return h;
 }
 
