@@ -50,7 +50,6 @@ struct pb_sender {
     bool need_sent;
     uint8_t receiver[PBAY_ID_SIZE];
     struct pb_window w; /* p = struct pb_retained */
-    uint32_t retained;
     enum pbay_replay replay; /* the receiver's class, from OPENED */
     bool in_turn;            /* on the list of streams that have something to send */
     UT_hash_handle by_no, by_key;

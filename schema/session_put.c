@@ -185,7 +185,6 @@ enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pba
     slot->p = r;
     slot->size = r->n;
     slot->state = SLOT_RETAINED;
-    st->retained++;
     s->n_retained++;
     s->b_retained += r->n;
     if (r->deadline && r->deadline < s->next_deadline)

@@ -23,15 +23,14 @@ static void tell(struct pb_session *s, uint64_t tag, enum pbay_err err, enum pba
     DL_APPEND(s->outcomes, o);
 }
 
-static void end_slot(struct pb_session *s, struct pb_sender *st, struct pb_slot *slot, enum pbay_err err,
-                     enum pbay_err cause, struct pbay_str text)
+static void end_slot(struct pb_session *s, struct pb_slot *slot, enum pbay_err err, enum pbay_err cause,
+                     struct pbay_str text)
 {
     struct pb_retained *e = slot->p;
 
     tell(s, e->tag, err, cause, text);
     s->n_retained--;
     s->b_retained -= e->n;
-    st->retained--;
     free(e);
     slot->p = NULL;
     slot->state = SLOT_ENDED;
@@ -57,7 +56,7 @@ static void settle_range(struct pb_session *s, struct pb_sender *st, uint64_t lo
         struct pb_slot *slot = pb_window_at(&st->w, q);
 
         if (slot->state == SLOT_RETAINED)
-            end_slot(s, st, slot, PBAY_OK, PBAY_OK, pbay_str(""));
+            end_slot(s, slot, PBAY_OK, PBAY_OK, pbay_str(""));
     }
 }
 
@@ -152,7 +151,7 @@ void pb_send_fit(struct pb_session *s)
             const struct pb_retained *e = slot->p;
 
             if (slot->state == SLOT_RETAINED && e->n > s->max_envelope && message_size(e) > s->max_envelope)
-                end_slot(s, st, slot, slot->flags & SLOT_SENT ? PBAY_OUTCOME_UNKNOWN : PBAY_TOO_BIG, PBAY_TOO_BIG,
+                end_slot(s, slot, slot->flags & SLOT_SENT ? PBAY_OUTCOME_UNKNOWN : PBAY_TOO_BIG, PBAY_TOO_BIG,
                          pbay_str("larger than the broker's max_envelope"));
         }
         trim(st);
@@ -223,7 +222,7 @@ static void end_stamped(struct pb_session *s, struct pb_sender *st)
 
         if (slot->state == SLOT_RETAINED && e->is_stamped && memcmp(e->stamped, st->receiver, PBAY_ID_SIZE) != 0 &&
             !PB_MUT(NO_STAMP))
-            end_slot(s, st, slot, PBAY_OUTCOME_UNKNOWN, PBAY_INSTANCE_GONE, pbay_str("its receiver is gone"));
+            end_slot(s, slot, PBAY_OUTCOME_UNKNOWN, PBAY_INSTANCE_GONE, pbay_str("its receiver is gone"));
     }
 }
 
@@ -289,8 +288,7 @@ static void end_all(struct pb_session *s, struct pb_sender *st, const struct pb_
         bool sent = slot->flags & SLOT_SENT;
 
         if (slot->state == SLOT_RETAINED)
-            end_slot(s, st, slot, sent ? PBAY_OUTCOME_UNKNOWN : (enum pbay_err)f->code, (enum pbay_err)f->code,
-                     f->text);
+            end_slot(s, slot, sent ? PBAY_OUTCOME_UNKNOWN : (enum pbay_err)f->code, (enum pbay_err)f->code, f->text);
     }
     leave_turn(s, st);
     st->state = PB_IDLE;
@@ -304,7 +302,7 @@ void pb_send_end(struct pb_session *s, const struct pb_frame *f)
     if (st && f->seq == 0)
         end_all(s, st, f);
     else if (slot && slot->state == SLOT_RETAINED)
-        end_slot(s, st, slot, (enum pbay_err)f->code, (enum pbay_err)f->cause, f->text);
+        end_slot(s, slot, (enum pbay_err)f->code, (enum pbay_err)f->cause, f->text);
     if (st)
         trim(st);
     if (f->seq)
@@ -330,7 +328,7 @@ int64_t pb_send_expire(struct pb_session *s, int64_t now)
             if (slot->state != SLOT_RETAINED || e->deadline == 0 || slot->flags & SLOT_SENT)
                 continue;
             if (e->deadline <= now)
-                end_slot(s, st, slot, PBAY_EXPIRED, PBAY_EXPIRED, pbay_str("never sent"));
+                end_slot(s, slot, PBAY_EXPIRED, PBAY_EXPIRED, pbay_str("never sent"));
             else if (e->deadline < next)
                 next = e->deadline;
         }

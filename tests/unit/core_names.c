@@ -74,10 +74,26 @@ static void forgotten_give_way(void **state)
     core_world_free(w);
 }
 
+/* The agent goes out of the configuration between WELCOME and CONFIRM (SPEC 3.3.3). */
+static void taken_away_meanwhile(void **state)
+{
+    struct core_world *w = core_world_new(1U << 20);
+    struct pbay_agent_conf other = w->agent;
+    const struct pbay_agent_conf *list[] = {&other};
+
+    (void)state;
+    other.agent_name = "b";
+    hello(w, 1, 0);
+    core_event(w, &(struct pb_event){.kind = PB_EV_CONFIG, .agents = list, .n_agents = 1});
+    confirm(w, 1);
+    core_expect_gap(w, 1, PBAY_UNKNOWN_NAME);
+    core_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(unconfirmed_give_way), cmocka_unit_test(asked_for_stays),
-                                       cmocka_unit_test(forgotten_give_way)};
+                                       cmocka_unit_test(forgotten_give_way), cmocka_unit_test(taken_away_meanwhile)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
