@@ -468,6 +468,23 @@ static void a_clean_end_makes_no_suspect(void **state)
     core_world_free(w);
 }
 
+/* SPEC 6.6.5: an envelope larger than the window goes alone. */
+static void one_larger_than_the_window(void **state)
+{
+    struct core_world *w = core_world_new(4U << 20);
+    struct core_stream s;
+
+    (void)state;
+    w->agent.max_envelope = 2 * WINDOW;
+    core_attach(w, AGENT, NULL, "0", 1);
+    core_attach(w, CONN, "c0", "0", 2);
+    s = core_opened(w, CONN, 1, "x", 4);
+    core_forget(w);
+    core_say(w, AGENT, &(struct pb_frame){.verb = PB_NEED, .stream = s.no, .round = s.sround, .used_b = WINDOW + 5000});
+    assert_int_equal(core_heard(w, AGENT, PB_CREDIT)->credit_b, WINDOW + 5000);
+    core_world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,6 +507,7 @@ int main(void)
         cmocka_unit_test(suspects_are_given_one_by_one),
         cmocka_unit_test(poison_ends),
         cmocka_unit_test(a_clean_end_makes_no_suspect),
+        cmocka_unit_test(one_larger_than_the_window),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -120,6 +120,24 @@ static void the_receiver_hears_ended(void **state)
     core_world_free(w);
 }
 
+/* SPEC 7.2.1: an OPEN whose base lies above the END answers it. */
+static void a_base_answers_an_end(void **state)
+{
+    struct core_world *w = both(PLENTY);
+    struct core_stream s = core_opened(w, CONN, 1, "x", 4);
+    struct pb_frame again = core_open(1, "x", 2, 4, 2);
+
+    (void)state;
+    core_pub(w, &s, 1, 0, 10);
+    core_say(w, CONN,
+             &(struct pb_frame){.verb = PB_END, .stream = s.sid, .seq = 1, .code = PBAY_FAILED, .cause = PBAY_FAILED});
+    core_forget(w);
+    core_say(w, AGENT, &again);
+    assert_int_equal(core_heard(w, CONN, PB_ENDED)->seq, 1);
+    assert_int_equal(core_view(w, "x").ending, 0);
+    core_world_free(w);
+}
+
 /* ---- a broker that has just started (SPEC 3.7, 4.9.3, 6.3.3) ---- */
 
 /* Watermark, ranges and held of a receiver that knows more than we do. */
@@ -176,6 +194,31 @@ static void settle_of_what_we_never_saw(void **state)
     core_world_free(w);
 }
 
+/* SPEC 4.10.1: more than 64 ranges are cut off at the top, and follow later. */
+static void ranges_are_cut(void **state)
+{
+    struct core_world *w = both(PLENTY);
+    struct core_stream s = core_opened(w, CONN, 1, "x", 400);
+    struct pb_buf list = {0};
+
+    (void)state;
+    for (uint64_t first = 2; first < 300; first += 2 * PB_MAX_RANGES) {
+        list.n = 0;
+        for (uint64_t q = first; q < first + 2 * PB_MAX_RANGES; q += 2)
+            pb_put_range(&list, q, q);
+        core_forget(w);
+        core_say(w, CONN,
+                 &(struct pb_frame){
+                     .verb = PB_SETTLE, .stream = s.sid, .settled = {PB_MAX_RANGES, {(const char *)list.p, list.n}}});
+        assert_int_equal(core_heard(w, AGENT, PB_SETTLE)->settled.n, PB_MAX_RANGES);
+    }
+    core_forget(w);
+    core_settle(w, CONN, &s, 399);
+    assert_int_equal(core_heard(w, AGENT, PB_SETTLE)->wm, 399);
+    pb_buf_fini(&list);
+    core_world_free(w);
+}
+
 /* Nothing is said twice, and nothing that the sender knows itself. */
 static void settlement_is_said_once(void **state)
 {
@@ -199,8 +242,10 @@ int main(void)
         cmocka_unit_test(held_is_checked_too),
         cmocka_unit_test(ends_have_codes),
         cmocka_unit_test(the_receiver_hears_ended),
+        cmocka_unit_test(a_base_answers_an_end),
         cmocka_unit_test(an_answer_tells_what_we_forgot),
         cmocka_unit_test(settle_of_what_we_never_saw),
+        cmocka_unit_test(ranges_are_cut),
         cmocka_unit_test(settlement_is_said_once),
     };
 

@@ -138,15 +138,14 @@ static void a_protocol_must_be_a_public_id(void **state)
     core_world_free(w);
 }
 
-/* SPEC 7.4.2: of which every protocol is forbidden. */
-static void a_forbidden_stream_ends(void **state)
+/* SPEC 7.4.2: a stream of which every protocol is forbidden; the text names the rule, also when its path is long. */
+static void expect_refusal(const char *file, const char *text)
 {
     struct core_world *w = core_world_new(PLENTY);
-    struct pbay_rule rule = {.text = "t/p0:1.0.0", .at = {"agent.yaml", 7}};
+    struct pbay_rule rule = {.text = "t/p0:1.0.0", .at = {file, 7}};
     struct pb_event config = {.kind = PB_EV_CONFIG, .agents = w->list, .n_agents = 1};
     struct pb_frame f = core_open(1, "x", 1, 3, 0);
 
-    (void)state;
     assert_true(pbay_pubid_parse(pbay_str(rule.text), &rule.id));
     w->conns[0].excluded = &rule;
     w->conns[0].n_excluded = 1;
@@ -157,9 +156,23 @@ static void a_forbidden_stream_ends(void **state)
     core_say(w, AGENT, &f);
     assert_int_equal(core_heard(w, AGENT, PB_END)->code, PBAY_REFUSED);
     assert_int_equal(core_heard(w, AGENT, PB_END)->seq, 0);
-    assert_memory_equal(core_heard(w, AGENT, PB_END)->text.p, "agent.yaml:7: ", 14);
+    assert_memory_equal(core_heard(w, AGENT, PB_END)->text.p, text, strlen(text));
     assert_int_equal(core_total(w, CONN), 0);
     core_world_free(w);
+}
+
+static void a_forbidden_stream_ends(void **state)
+{
+    char path[140];
+
+    (void)state;
+    memset(path, 'd', sizeof path);
+    memcpy(path + sizeof path - 12, "/agent.yaml", 12);
+    expect_refusal("dir/agent.yaml", "dir/agent.yaml:7: excluded");
+    expect_refusal(path, "agent.yaml:7: excluded");
+    memset(path, 'd', sizeof path);
+    path[sizeof path - 1] = 0;
+    expect_refusal(path, "dddddddd");
 }
 
 /* SPEC 10: 32 protocols, each of them for use. */
@@ -306,6 +319,56 @@ static void a_payload_has_a_bound(void **state)
     core_world_free(w);
 }
 
+/* SPEC 4.9.1: below `expect` of this round nothing is wanted. */
+static void nothing_below_expect(void **state)
+{
+    struct core_world *w = both(PLENTY);
+    struct core_stream s = core_opened(w, CONN, 1, "x", 6);
+    struct pb_frame again = core_open(1, "x", 1, 6, 0);
+
+    (void)state;
+    core_settle(w, CONN, &s, 3);
+    core_forget(w);
+    core_say(w, AGENT, &again);
+    core_answer(w, CONN, &s);
+    assert_int_equal(core_heard(w, AGENT, PB_OPENED)->expect, 4);
+    core_pub(w, &s, 3, 0, 10);
+    core_expect_gap(w, AGENT, PBAY_BAD_FRAME);
+    core_world_free(w);
+}
+
+/* SPEC 4.0.6: one integer at a time in another width than that of 4.9.2, with bytes behind it that look right. */
+static void one_other_width(void **state)
+{
+    static const uint8_t at[] = {2, 7, 12, 21, 30, 32}, was[] = {4, 4, 8, 8, 1, 1};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof at; i++) {
+        struct core_world *w = both(PLENTY);
+        struct core_stream s = core_opened(w, CONN, 1, "x", 4);
+        struct pb_buf pub = {0}, other = {0};
+        uint8_t wide[9] = {0xcf};
+
+        core_put_pub(&pub, &s, 1, 0, 400);
+        memcpy(wide + 9 - was[i], pub.p + at[i] + 1, was[i]);
+        if (was[i] == 8) { /* shorter then */
+            wide[0] = 0xcc;
+            wide[1] = wide[8];
+        }
+        pb_buf_add(&other, pub.p, at[i]);
+        pb_buf_add(&other, wide, was[i] == 8 ? 2 : 9);
+        pb_buf_add(&other, pub.p + at[i] + 1 + was[i], pub.n - at[i] - 1 - was[i]);
+        core_bytes(w, AGENT, other.p, other.n);
+        assert_int_equal(core_heard(w, CONN, PB_PUB)->stream, s.sid);
+        assert_int_equal(core_heard(w, CONN, PB_PUB)->round, s.rround);
+        assert_int_equal(core_heard(w, CONN, PB_PUB)->seq, 1);
+        assert_int_equal(core_heard(w, CONN, PB_PUB)->payload.n, 400);
+        pb_buf_fini(&pub);
+        pb_buf_fini(&other);
+        core_world_free(w);
+    }
+}
+
 /* What is wider than our writer writes means the same, and goes on in our widths. */
 static void other_widths_are_written_anew(void **state)
 {
@@ -338,6 +401,8 @@ int main(void)
         cmocka_unit_test(pub_is_checked),
         cmocka_unit_test(holes_are_final),
         cmocka_unit_test(a_payload_has_a_bound),
+        cmocka_unit_test(nothing_below_expect),
+        cmocka_unit_test(one_other_width),
         cmocka_unit_test(other_widths_are_written_anew),
     };
 

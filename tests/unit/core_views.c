@@ -42,6 +42,34 @@ static void views_tell_what_is(void **state)
     core_world_free(w);
 }
 
+/* SPEC 11.2.1: an envelope goes to another version than the one it names, and somebody is told. */
+static void another_version_is_noted(void **state)
+{
+    static const struct {
+        const char *connection;
+        unsigned notes;
+    } rows[] = {{"t/c0:1.0.0", 0}, {"t/c0:any", 0}, {"t/c0:latest", 0}, {"t/c0:2.0.0", 1}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct core_world *w = core_world_new(PLENTY);
+        struct pb_frame f = core_open(1, "x", 1, 3, 0);
+
+        f.connection = pbay_str(rows[i].connection);
+        core_attach(w, AGENT, NULL, "0", 1);
+        core_attach(w, CONN, "c0", "0", 2);
+        core_forget(w);
+        core_say(w, AGENT, &f);
+        assert_non_null(core_heard(w, CONN, PB_OPEN));
+        assert_int_equal(core_noted(w, PB_NOTE_VERSION), rows[i].notes);
+        if (rows[i].notes) {
+            assert_string_equal(w->notes[0].to, "t/c0:2.0.0");
+            assert_string_equal(w->notes[0].text, "t/c0:1.0.0");
+        }
+        core_world_free(w);
+    }
+}
+
 static void a_stuck_connection_is_seen(void **state)
 {
     struct core_world *w = core_world_new(PLENTY);
@@ -111,9 +139,8 @@ static void notes_have_a_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(views_tell_what_is),
-        cmocka_unit_test(a_stuck_connection_is_seen),
-        cmocka_unit_test(a_failed_connection_is_seen),
+        cmocka_unit_test(views_tell_what_is),         cmocka_unit_test(another_version_is_noted),
+        cmocka_unit_test(a_stuck_connection_is_seen), cmocka_unit_test(a_failed_connection_is_seen),
         cmocka_unit_test(notes_have_a_bound),
     };
 

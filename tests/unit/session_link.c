@@ -273,6 +273,7 @@ static void what_ends_a_link(void **state)
         world_say(w, &rows[i].f);
         assert_true(w->s.wants_close);
         assert_int_equal(w->s.fatal, rows[i].fatal);
+        assert_int_equal(w->s.why, i == 0 ? PBAY_GAP : rows[i].f.code); /* after WHO at once, after REJECT later: 2.4 */
         world_hear(w);
         assert_int_equal(w->n_heard, 0);
         world_free(w);

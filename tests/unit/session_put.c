@@ -277,6 +277,10 @@ static void streams_have_a_bound(void **state)
     world_hear(w);
     assert_int_equal(world_heard(w, PB_CLOSE)->stream, 7);
     assert_int_equal(world_heard(w, PB_OPEN)->stream, PB_MAX_STREAMS + 1);
+    e.to = pbay_str("and another");
+    world_put(w, &e);
+    world_hear(w);
+    assert_int_equal(world_heard(w, PB_CLOSE)->stream, 9);
     world_free(w);
 }
 

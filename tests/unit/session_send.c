@@ -35,6 +35,7 @@ static void credit_is_kept(void **state)
     world_put(w, &e);
     world_hear(w);
     assert_int_equal(w->n_heard, 0); /* asked once */
+    world_say(w, &(struct pb_frame){.verb = PB_CREDIT, .stream = 7, .round = 4, .credit_n = 20, .credit_b = 9 * n});
     world_say(w, &(struct pb_frame){.verb = PB_CREDIT, .stream = 1, .round = 3, .credit_n = 20, .credit_b = 9 * n});
     world_say(w, &(struct pb_frame){.verb = PB_CREDIT, .stream = 1, .round = 4, .credit_n = 9, .credit_b = n});
     world_hear(w);
