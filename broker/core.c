@@ -60,6 +60,11 @@ static void configure(struct pb_core *c, const struct pbay_agent_conf *const *ag
     c->n_agents = n;
     c->conf = agents[0];
     c->pool = c->conf->memory_budget / BUDGET_SHARE_DEN * BUDGET_SHARE_NUM;
+    c->window = c->pool / PB_WINDOW_SHARE;
+    if (c->window < PB_WINDOW_LEAST)
+        c->window = PB_WINDOW_LEAST;
+    if (c->window > PB_WINDOW_MOST)
+        c->window = PB_WINDOW_MOST;
     for (size_t i = 0; i < n; i++) {
         set_group(c, agents[i], NULL);
         for (size_t j = 0; j < agents[i]->n_connections; j++)

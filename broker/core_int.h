@@ -22,7 +22,9 @@
 #define PB_FORGET_MS    INT64_C(600000)      /* a sender without link for so long never returns */
 #define PB_WHO_MS       1000                 /* at most one WHO or BYE FENCED per routing id */
 #define PB_CREDIT_FIRST UINT64_C(65536)      /* bytes granted at first */
-#define PB_WINDOW       UINT64_C(131072)     /* bytes that a stream may have granted and unsettled */
+#define PB_WINDOW_LEAST UINT64_C(131072)     /* bytes that a stream may have granted and unsettled, if the pool */
+#define PB_WINDOW_MOST  UINT64_C(1048576)    /* is small, and if it is large */
+#define PB_WINDOW_SHARE 128                  /* of the pool, in between */
 #define PB_CREDIT_COUNT 4096                 /* envelopes */
 #define PB_MAX_HELPED   4096                 /* addresses that the routing helper of one agent remembers */
 #define PB_MAX_NOTES    1024                 /* notes waiting to be taken; then the oldest goes */
@@ -99,8 +101,9 @@ struct pb_node {
     char text[PB_MAX_TEXT + 1];
     uint32_t retry_ms;
     uint64_t in, out, settled, ended;
-    struct pb_stream *from; /* hash by no: streams it sends on */
-    struct pb_stream *to;   /* list: streams bound to it */
+    struct pb_stream *from;   /* hash by no: streams it sends on */
+    struct pb_stream *recent; /* of these, the one looked up last; or NULL */
+    struct pb_stream *to;     /* list: streams bound to it */
     uint32_t n_to, n_given, n_lone;
     bool pump; /* listed in core.pumps */
     struct pb_node *next_pump;
@@ -146,6 +149,7 @@ struct pb_stream {
     struct pb_node *to_node; /* ASKING and later: bound to this process */
     uint8_t to_incarnation[PBAY_ID_SIZE];
     uint64_t generation;     /* of the decisions about it */
+    uint64_t learned;        /* generation in which the routing helper heard of its sender; 0 = never */
     uint32_t sround, rround; /* sender's round, receiver's round */
     bool told;               /* OPENED was sent on the sender's present link */
     uint64_t next, watermark, sent_high, admitted, sprev, rprev;
@@ -199,7 +203,7 @@ struct pb_core {
         n_nodes; /* stream and round numbers are never used twice by one broker process */
     struct pb_claim *claims;
     size_t pending; /* bytes of claims of links that have not confirmed */
-    uint64_t pool, pool_used;
+    uint64_t pool, pool_used, window; /* bytes */
     struct pb_span_run run;
     struct pb_note notes[PB_MAX_NOTES];
     unsigned note_head, n_notes;

@@ -27,9 +27,9 @@ static void set_needy(struct pb_core *c, struct pb_stream *s, bool needy)
 
 /* A NEED that counts: a full destination blocks its own streams and nothing else, so a stream that has its window
  * unsettled waits for its receiver, not in the queue. One envelope larger than the window goes alone. */
-static bool has_window(const struct pb_stream *s)
+static bool has_window(const struct pb_core *c, const struct pb_stream *s)
 {
-    return s->held_b == 0 || s->held_b + (s->need_b - s->used_b) <= PB_WINDOW;
+    return s->held_b == 0 || s->held_b + (s->need_b - s->used_b) <= c->window;
 }
 
 static bool may_grow(const struct pb_stream *s)
@@ -47,7 +47,7 @@ static struct pb_stream *first_needy(struct pb_core *c)
     {
         if (!may_grow(s))
             set_needy(c, s, false);
-        else if (!s->n_ending && has_window(s))
+        else if (!s->n_ending && has_window(c, s))
             return s;
     }
     return NULL;
@@ -64,7 +64,7 @@ void pb_flow_reset(struct pb_core *c, struct pb_stream *s)
 
 void pb_flow_start(struct pb_core *c, struct pb_stream *s)
 {
-    uint64_t first = s->held_b < PB_WINDOW ? PB_WINDOW - s->held_b : 0;
+    uint64_t first = s->held_b < c->window ? c->window - s->held_b : 0;
 
     pb_flow_reset(c, s);
     first = least(first, least(PB_CREDIT_FIRST, room(c)));
@@ -161,7 +161,7 @@ static void revoke_others(struct pb_core *c, const struct pb_stream *s, uint64_t
  * anew. */
 static uint64_t more_wanted(const struct pb_core *c, const struct pb_stream *s)
 {
-    uint64_t want = s->used_b + (s->held_b < PB_WINDOW ? PB_WINDOW - s->held_b : 0), more;
+    uint64_t want = s->used_b + (s->held_b < c->window ? c->window - s->held_b : 0), more;
 
     if (s->needy && s->need_b > want)
         want = s->need_b;
@@ -187,7 +187,7 @@ void pb_flow_grant(struct pb_core *c, struct pb_stream *s)
 
     if (!may_grow(s) || s->n_ending || c->draining)
         return;
-    if ((first && first != s) || (s->needy && !has_window(s)))
+    if ((first && first != s) || (s->needy && !has_window(c, s)))
         more = 0;
     if (more > room(c))
         revoke_others(c, s, more);

@@ -156,32 +156,41 @@ static bool allowed(struct pb_stream *s, const struct pb_frame *f, char *text, s
     return false;
 }
 
-static void send_part(struct pb_core *c, struct pb_link *link, struct pb_frame *f, bool in_message)
+/* Another language's widths: written anew. */
+static void send_anew(struct pb_core *c, const struct pb_stream *s, const struct pb_frame *f, uint32_t flags)
+{
+    struct pb_frame anew = *f;
+
+    anew.stream = s->sid;
+    anew.round = s->rround;
+    anew.prev = s->rprev;
+    anew.flags = flags;
+    pb_link_send(c, s->to_node->link, &anew);
+}
+
+static void send_part(struct pb_core *c, const struct pb_stream *s, const struct pb_frame *f, uint32_t flags,
+                      bool in_message)
 {
     uint8_t *part = (uint8_t *)(uintptr_t)f->raw.p;
 
-    if (!f->fixed) { /* another language's widths: written anew */
-        pb_link_send(c, link, f);
+    if (!f->fixed) {
+        send_anew(c, s, f, flags);
         return;
     }
-    pb_pub_patch(part, f->stream, f->round, f->prev, f->flags);
+    pb_pub_patch(part, s->sid, s->rround, s->rprev, flags);
     if (in_message)
-        pb_link_span(c, link, part, f->raw.n);
+        pb_link_span(c, s->to_node->link, part, f->raw.n);
     else
-        pb_link_append(c, link, part, f->raw.n);
+        pb_link_append(c, s->to_node->link, part, f->raw.n);
 }
 
 /* Hand it to the receiver. */
-static void forward(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot, struct pb_frame *f)
+static void forward(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot, const struct pb_frame *f)
 {
     struct pb_parked *parked = slot->state == PB_SLOT_PARKED ? slot->p : NULL;
     bool again = slot->flags & PB_SLOT_EVER || f->seq <= s->sent_high;
 
-    f->stream = s->sid;
-    f->round = s->rround;
-    f->prev = s->rprev;
-    f->flags = again ? PB_FLAG_REDELIVERED : 0;
-    send_part(c, s->to_node->link, f, !parked);
+    send_part(c, s, f, again ? PB_FLAG_REDELIVERED : 0, !parked);
     if (parked)
         s->n_parked--;
     free(parked);
@@ -192,12 +201,14 @@ static void forward(struct pb_core *c, struct pb_stream *s, struct pb_slot *slot
     s->n_given++;
     s->to_node->n_given++;
     s->to_node->out++;
-    if (s->sender->role == PB_CONNECTION)
+    if (s->sender->role == PB_CONNECTION && s->learned != c->generation) {
         pb_route_learn(c, s->target, s->from, s->sender->group);
+        s->learned = c->generation;
+    }
 }
 
 /* Give it, or end it: the last look at its deadline and at the restrictions. */
-static void dispatch(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, bool expired)
+static void dispatch(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f, bool expired)
 {
     char text[PB_MAX_TEXT + 1];
 
@@ -268,16 +279,14 @@ void pb_mail_flush(struct pb_core *c)
 
 /* ---- admission ---- */
 
-static void park(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f)
+static void park(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f, const struct pb_meta *m)
 {
     struct pb_slot *slot = pb_window_at(&s->w, f->seq);
-    struct pb_parked *parked = pb_alloc(sizeof *parked + f->raw.n);
-    struct pb_meta m;
+    struct pb_parked *parked = pb_realloc(NULL, sizeof *parked + f->raw.n);
 
     parked->n = f->raw.n;
+    parked->deadline = m->ttl_ms ? c->now + m->ttl_ms : 0;
     memcpy(parked->part, f->raw.p, f->raw.n);
-    if (pb_meta_read(f->meta, &m) && m.ttl_ms)
-        parked->deadline = c->now + m.ttl_ms;
     slot->p = parked;
     slot->state = PB_SLOT_PARKED;
     if (s->n_parked++ == 0)
@@ -300,30 +309,28 @@ static bool make_room(struct pb_stream *s, uint64_t seq)
     return true;
 }
 
-static bool is_never(const struct pb_stream *s, const struct pb_frame *f)
+static bool is_never(const struct pb_stream *s, const struct pb_meta *m)
 {
     enum pbay_replay class = s->target && s->target->cconf ? s->target->cconf->replay : PBAY_REPLAY_SAFE;
-    struct pb_meta m;
 
-    return pb_meta_read(f->meta, &m) && pb_never_again(class, m.replay, m.id.n > 0);
+    return pb_never_again(class, m->replay, m->id.n > 0);
 }
 
 /* Admitted or refused whole: the reason why the link must end, or NULL. A wrong prev is checked apart: it is a loss. */
-static const char *check_pub(const struct pb_stream *s, const struct pb_frame *f)
+static const char *check_pub(const struct pb_stream *s, const struct pb_frame *f, struct pb_meta *m)
 {
-    struct pb_meta m;
-
     if (f->seq <= f->prev || f->seq <= s->admitted || f->seq > PB_MAX_SEQ || f->proto >= s->n_protocols)
         return "PUB with a bad field";
-    if (!pb_meta_read(f->meta, &m))
+    if (!pb_meta_read(f->meta, m))
         return "PUB with bad metadata";
     return NULL;
 }
 
-static void admit(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, struct pb_slot *slot)
+static void admit(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f, const struct pb_meta *m,
+                  struct pb_slot *slot)
 {
     slot->size = (uint32_t)f->raw.n;
-    slot->flags = (slot->flags & PB_SLOT_EVER) | (is_never(s, f) ? PB_SLOT_NEVER : 0);
+    slot->flags = (slot->flags & PB_SLOT_EVER) | (is_never(s, m) ? PB_SLOT_NEVER : 0);
     pb_flow_hold(s, f->raw.n);
     s->sender->in++;
     if (f->payload.n > c->conf->max_envelope) {
@@ -337,7 +344,7 @@ static void admit(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, st
             return;
         }
         c->run.broken = true;
-        park(c, s, f);
+        park(c, s, f, m);
         return;
     }
     dispatch(c, s, f, false);
@@ -345,41 +352,48 @@ static void admit(struct pb_core *c, struct pb_stream *s, struct pb_frame *f, st
         pb_flow_free(c, s, f->raw.n); /* ended from NONE: pb_mail_drop had nothing to give back */
 }
 
-void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame *frame)
+/* Most parts of a message are of one stream. */
+static struct pb_stream *stream_of(struct pb_node *node, uint32_t no)
 {
-    struct pb_frame f = *frame;
+    if (!node->recent || node->recent->no != no)
+        HASH_FIND(by_no, node->from, &no, sizeof no, node->recent);
+    return node->recent;
+}
+
+void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame *f)
+{
+    struct pb_stream *s = stream_of(node, f->stream);
     struct pb_slot *slot;
-    struct pb_stream *s;
+    struct pb_meta m;
     const char *bad;
 
-    HASH_FIND(by_no, node->from, &f.stream, sizeof f.stream, s);
-    if (!s || s->state != PB_OPEN_ || !s->told || (f.round != s->sround && !PB_MUT(NO_ROUND)) || c->draining) {
+    if (!s || s->state != PB_OPEN_ || !s->told || (f->round != s->sround && !PB_MUT(NO_ROUND)) || c->draining) {
         c->run.broken = true;
         return;
     }
-    if (f.seq <= s->admitted && (PB_MUT(NO_PREV) || PB_MUT(NO_ROUND)))
+    if (f->seq <= s->admitted && (PB_MUT(NO_PREV) || PB_MUT(NO_ROUND)))
         return;
-    if (f.prev != s->sprev && !PB_MUT(NO_PREV)) {
+    if (f->prev != s->sprev && !PB_MUT(NO_PREV)) {
         pb_link_gap(c, node->link, PBAY_GAP, "PUB's prev differs");
         return;
     }
-    if ((bad = check_pub(s, &f))) {
+    if ((bad = check_pub(s, f, &m))) {
         pb_link_gap(c, node->link, PBAY_BAD_FRAME, bad);
         return;
     }
-    if (!make_room(s, f.seq) || !pb_flow_use(s, f.raw.n)) {
+    if (!make_room(s, f->seq) || !pb_flow_use(s, f->raw.n)) {
         pb_link_gap(c, node->link, PBAY_BAD_FRAME, "PUB beyond its window or credit");
         return;
     }
-    s->sprev = s->admitted = f.seq;
-    if (f.seq >= s->next)
-        s->next = f.seq + 1;
-    slot = pb_window_at(&s->w, f.seq);
+    s->sprev = s->admitted = f->seq;
+    if (f->seq >= s->next)
+        s->next = f->seq + 1;
+    slot = pb_window_at(&s->w, f->seq);
     if (!slot || slot->state != PB_SLOT_NONE) { /* settled or ended meanwhile: its bytes are nobody's */
-        pb_flow_hold(s, f.raw.n);
-        pb_flow_free(c, s, f.raw.n);
+        pb_flow_hold(s, f->raw.n);
+        pb_flow_free(c, s, f->raw.n);
         c->run.broken = true;
         return;
     }
-    admit(c, s, &f, slot);
+    admit(c, s, f, &m, slot);
 }

@@ -90,6 +90,7 @@ void pb_stream_free(struct pb_core *c, struct pb_stream *s)
         }
     }
     HASH_DELETE(by_no, s->sender->from, s);
+    s->sender->recent = NULL;
     HASH_DELETE(by_sid, c->by_sid, s);
     c->n_streams--;
     pb_window_fini(&s->w);

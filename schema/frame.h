@@ -20,6 +20,7 @@
 #define PB_MAX_PARTS     4096  /* arrays in one message */
 #define PB_BATCH         32768 /* a sender stops filling a message here */
 #define PB_MAX_TEXT      200   /* bytes in a sentence for a human */
+#define PB_PUB_HEAD      34    /* bytes of a PUB before its metadata, in our writer's widths */
 
 /* clang-format off */
 #define PB_VERBS(X)                                                                                                  \
@@ -49,7 +50,7 @@ struct pb_span {
     struct pbay_str raw;
 };
 
-/* Every field of every verb; views into the message. A verb fills its own and leaves the others zero. */
+/* Every field of every verb; views into the message. A verb fills its own; what the others hold then is not said. */
 struct pb_frame {
     enum pb_verb verb;
     uint32_t version_min, version_max, role, stream, round, proto, flags, code, cause, state, retry_ms, replay;
@@ -97,10 +98,18 @@ static inline struct pb_rd pb_span_reader(struct pb_span s)
 /* Read a metadata map; unknown keys are passed over. false = malformed, or a known key with a value out of bounds. */
 bool pb_meta_read(struct pbay_str raw, struct pb_meta *m);
 
+/* Has the envelope any metadata? */
+bool pb_has_meta(const struct pbay_envelope *e);
+
 /* Append the metadata of an envelope as a map, or nil if it has none. Returns the offset in b of the four bytes of the
  * time to live, so that a sender can write what is left of it (pb_put_be32), or 0 without one. */
 size_t pb_meta_write(struct pb_buf *b, const struct pbay_envelope *e);
 void pb_put_be32(uint8_t *p, uint32_t v);
+
+/* A PUB as pb_frame_write makes it, but into pb_pub_size bytes at p; its stream, round, prev and flags are zero until
+ * pb_pub_patch. meta as pb_meta_write wrote it; empty = nil. */
+size_t pb_pub_size(struct pbay_str meta, struct pbay_str payload);
+void pb_pub_write(uint8_t *p, uint64_t seq, uint32_t proto, struct pbay_str meta, struct pbay_str payload);
 
 /* Rewrite the header of a PUB with fixed widths in place. p is its first byte. */
 void pb_pub_patch(uint8_t *p, uint32_t stream, uint32_t round, uint64_t prev, uint32_t flags);

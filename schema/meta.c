@@ -86,9 +86,19 @@ static void put_number(msgpack_packer *pk, enum key key, uint32_t v)
     msgpack_pack_fix_uint32(pk, v);
 }
 
+static unsigned count(const struct pbay_envelope *e)
+{
+    return 0U + e->has_id + !!e->operation.n + !!e->traceparent.n + !!e->uri.n + !!e->ttl_ms + !!e->replay;
+}
+
+bool pb_has_meta(const struct pbay_envelope *e)
+{
+    return count(e) > 0;
+}
+
 size_t pb_meta_write(struct pb_buf *b, const struct pbay_envelope *e)
 {
-    unsigned n = 0U + e->has_id + !!e->operation.n + !!e->traceparent.n + !!e->uri.n + !!e->ttl_ms + !!e->replay;
+    unsigned n = count(e);
     size_t ttl_at = 0;
     msgpack_packer pk;
 

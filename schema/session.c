@@ -38,12 +38,10 @@ static void free_routed(struct pb_session *s)
 
 void pb_session_fini(struct pb_session *s)
 {
-    struct pb_outcome o;
-
     pb_send_fini(s);
     pb_recv_fini(s);
-    while (pb_session_outcome(s, &o))
-        ;
+    pb_outcomes_fini(&s->outcomes);
+    pb_pool_fini(&s->pool);
     free_routed(s);
     pb_buf_fini(&s->ctl);
 }
@@ -140,6 +138,7 @@ static void take_routed(struct pb_session *s, const struct pb_span *routed)
     struct pbay_str id;
 
     free_routed(s);
+    s->last = NULL; /* the same key may be another stream now */
     s->routed = pb_alloc(routed->n * sizeof *s->routed);
     while (s->n_routed < routed->n && pb_span_str(&r, &id))
         s->routed[s->n_routed++] = pb_strndup(id);
@@ -304,14 +303,7 @@ bool pb_session_pack(struct pb_session *s, int64_t now, struct pb_buf *b)
 
 bool pb_session_outcome(struct pb_session *s, struct pb_outcome *o)
 {
-    struct pb_outcome *first = s->outcomes;
-
-    if (!first)
-        return false;
-    DL_DELETE(s->outcomes, first);
-    *o = *first;
-    free(first);
-    return true;
+    return pb_outcomes_pop(&s->outcomes, o);
 }
 
 void pb_session_report(struct pb_session *s, enum pb_node_state state, enum pbay_err code, const char *text,

@@ -14,7 +14,8 @@
 #include <uthash.h>
 
 #include "schema/frame.h"
-#include "schema/pbay_err.h"
+#include "schema/outcomes.h"
+#include "schema/pool.h"
 #include "schema/window.h"
 
 struct pb_session_conf {
@@ -42,14 +43,14 @@ struct pb_sender {
     enum { PB_IDLE, PB_OPENING, PB_OPEN_STREAM } state;
     char *key; /* to, sender, connection, instance, handle and split protocol, each behind its length */
     size_t key_n;
-    struct pbay_str to, sender, connection, instance, origin; /* views into key */
+    struct pbay_str to, sender, connection, instance, origin, split; /* views into key */
     char *protocols[PB_MAX_PROTOCOLS];
     uint32_t n_protocols, n_opened; /* known; told to the broker */
     uint32_t round, credit_n, used_n;
     uint64_t credit_b, used_b, pos, prev, sent_high;
     bool need_sent;
     uint8_t receiver[PBAY_ID_SIZE];
-    struct pb_window w; /* p = struct pb_retained */
+    struct pb_window w;      /* p = struct pb_retained */
     enum pbay_replay replay; /* the receiver's class, from OPENED */
     bool in_turn;            /* on the list of streams that have something to send */
     UT_hash_handle by_no, by_key;
@@ -72,6 +73,7 @@ struct pb_held {
     int64_t deadline;       /* until then it may be started; 0 = for ever */
     struct pbay_envelope e; /* views into part and names */
     struct pb_held *prev, *next;
+    size_t n; /* bytes of part */
     uint8_t part[];
 };
 
@@ -89,13 +91,6 @@ struct pb_receiver {
     uint32_t above;     /* settled above the watermark */
     struct pb_window w; /* lo - 1 is the watermark; p = struct pb_held, or the text of a refusal */
     UT_hash_handle by_key, by_no;
-};
-
-struct pb_outcome {
-    uint64_t tag;
-    enum pbay_err err, cause;
-    char text[PB_MAX_TEXT + 1];
-    struct pb_outcome *next, *prev;
 };
 
 struct pb_session {
@@ -123,17 +118,20 @@ struct pb_session {
 
     struct pb_sender *senders, *senders_by_key, *use;
     struct pb_sender *turns; /* streams that have something to send */
+    struct pb_sender *last;  /* of the envelope put last; NULL = none, or it is to be looked up */
     uint32_t next_no, n_senders;
     size_t n_retained, b_retained;
     uint64_t next_tag;
     int64_t next_deadline; /* earliest time to live, INT64_MAX = none */
 
     struct pb_receiver *receivers, *receivers_by_no;
-    struct pb_held *ready; /* held, not started, in order of arrival */
+    struct pb_receiver *recent; /* looked up last; or NULL */
+    struct pb_held *ready;      /* held, not started, in order of arrival */
     uint32_t n_started, n_receivers;
     struct pb_receiver *dirty; /* streams that owe a SETTLE */
 
-    struct pb_outcome *outcomes;
+    struct pb_outcomes outcomes;
+    struct pb_pool pool; /* of retained and held envelopes */
 };
 
 void pb_session_init(struct pb_session *s, const struct pb_session_conf *conf);
@@ -159,7 +157,7 @@ bool pb_session_pack(struct pb_session *s, int64_t now, struct pb_buf *b);
  *   PBAY_OK; PBAY_AGAIN = bound reached, try after an outcome; PBAY_INVALID, PBAY_TOO_BIG */
 enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pbay_envelope *e, uint64_t *tag);
 
-/* The next end of a put envelope into *o; false = none. */
+/* The next end of a put envelope into *o, whose text is the caller's to free; false = none. */
 bool pb_session_outcome(struct pb_session *s, struct pb_outcome *o);
 
 /* Start the next received envelope: it is shown to the application now. NULL = none may be started. It lives until

@@ -24,22 +24,21 @@ static void fill_meta(struct pbay_envelope *e, const struct pb_meta *m, const ch
     e->replay = m->replay;
 }
 
-static struct pb_held *hold(struct pb_receiver *rs, const struct pb_frame *f, const struct pb_meta *m)
+static struct pb_held *hold(struct pb_session *s, struct pb_receiver *rs, const struct pb_frame *f,
+                            const struct pb_meta *m)
 {
-    struct pb_held *h = pb_alloc(sizeof *h + f->raw.n);
+    struct pb_held *h = pb_pool_take(&s->pool, sizeof *h + f->raw.n);
     const char *from = f->raw.p;
 
-    h->stream = rs;
-    h->seq = f->seq;
-    h->names = rs->names;
+    *h = (struct pb_held){.stream = rs, .names = rs->names, .seq = f->seq, .n = f->raw.n};
     h->names->refs++;
     memcpy(h->part, f->raw.p, f->raw.n);
     h->e = (struct pbay_envelope){.to = rs->names->to,
                                   .sender = rs->names->sender,
                                   .protocol_id = rs->names->protocols[f->proto],
                                   .message = moved(f->payload, from, (char *)h->part),
-                                  .connection_id = pbay_str(""),
-                                  .instance = pbay_str(""),
+                                  .connection_id = {"", 0},
+                                  .instance = {"", 0},
                                   .redelivered = f->flags & PB_FLAG_REDELIVERED};
     h->e.origin.name = rs->names->name;
     h->e.origin.instance = rs->names->instance;
@@ -51,7 +50,7 @@ static struct pb_held *hold(struct pb_receiver *rs, const struct pb_frame *f, co
 static void take(struct pb_session *s, struct pb_receiver *rs, const struct pb_frame *f, const struct pb_meta *m)
 {
     struct pb_slot *slot = pb_window_at(&rs->w, f->seq);
-    struct pb_held *h = hold(rs, f, m);
+    struct pb_held *h = hold(s, rs, f, m);
 
     if (m->ttl_ms && !h->e.redelivered) /* of another one nobody can say that it was not had in time */
         h->deadline = s->last_received + m->ttl_ms;
@@ -195,7 +194,7 @@ void pb_session_finish(struct pb_session *s, struct pb_held *h, enum pbay_err er
     uint64_t seq = h->seq;
 
     s->n_started--;
-    pb_recv_free_held(h);
+    pb_recv_free_held(s, h);
     if (!slot)
         return;
     slot->p = NULL;
@@ -217,7 +216,7 @@ void pb_session_give_back(struct pb_session *s, struct pb_held *h)
 
     s->n_started--;
     if (!rs) {
-        pb_recv_free_held(h);
+        pb_recv_free_held(s, h);
         return;
     }
     pb_window_at(&rs->w, h->seq)->state = SLOT_HELD;

@@ -7,7 +7,6 @@
 /* A slot of a sender's window; SENT: it was in a PUB of this round or an earlier one. */
 enum { SLOT_RETAINED = 1, SLOT_ENDED = 2 };
 #define SLOT_SENT 1U
-#define PUB_HEAD  34 /* bytes of a PUB before its metadata */
 
 /* A slot of a receiver's window. REFUSED: finished with failure; it waits for the broker's ENDED, so that a lost END is
  * said again. */
@@ -44,7 +43,7 @@ void pb_recv_ended(struct pb_session *s, const struct pb_frame *f);
 
 struct pb_receiver *pb_recv_find(struct pb_session *s, uint32_t no);
 bool pb_recv_is_held(const struct pb_slot *slot);
-void pb_recv_free_held(struct pb_held *h);
+void pb_recv_free_held(struct pb_session *s, struct pb_held *h);
 void pb_recv_advance(struct pb_receiver *rs); /* the watermark passes what is finished */
 void pb_recv_owe_settle(struct pb_session *s, struct pb_receiver *rs);
 void pb_recv_say_refused(struct pb_session *s, struct pb_receiver *rs, uint64_t q);

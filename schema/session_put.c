@@ -7,6 +7,8 @@
 #include "schema/pbay_pubid.h"
 #include "schema/session_int.h"
 
+#define META_KEYS 128 /* bytes of metadata beside its strings, at most */
+
 static void key_part(struct pb_buf *b, struct pbay_str v)
 {
     uint16_t n = (uint16_t)v.n;
@@ -64,10 +66,12 @@ static struct pb_sender *new_sender(struct pb_session *s, struct pb_buf *key)
     st->connection = key_take(&p);
     st->instance = key_take(&p);
     st->origin = key_take(&p);
+    st->split = key_take(&p);
     *key = (struct pb_buf){0};
     pb_window_init(&st->w, 1);
     st->pos = 1;
     s->n_senders++;
+    s->last = st;
     HASH_ADD(by_no, s->senders, no, sizeof st->no, st);
     HASH_ADD_KEYPTR(by_key, s->senders_by_key, st->key, st->key_n, st);
     DL_APPEND2(s->use, st, prev_use, next_use);
@@ -84,6 +88,7 @@ static struct pb_sender *find_sender(struct pb_session *s, const struct pbay_env
     if (st) {
         DL_DELETE2(s->use, st, prev_use, next_use);
         DL_APPEND2(s->use, st, prev_use, next_use);
+        s->last = st;
     } else if (pb_send_make_room(s)) {
         st = new_sender(s, &key);
     }
@@ -91,13 +96,22 @@ static struct pb_sender *find_sender(struct pb_session *s, const struct pbay_env
     return st;
 }
 
+static int known_protocol(const struct pb_sender *st, struct pbay_str id)
+{
+    for (uint32_t i = 0; i < st->n_protocols; i++) {
+        if (strlen(st->protocols[i]) == id.n && memcmp(st->protocols[i], id.p, id.n) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
 /* Index of the protocol in the stream's list, added if new; -1 = the list is full. */
 static int protocol_index(struct pb_sender *st, struct pbay_str id)
 {
-    for (uint32_t i = 0; i < st->n_protocols; i++) {
-        if (pbay_str_eq(pbay_str(st->protocols[i]), id))
-            return (int)i;
-    }
+    int known = known_protocol(st, id);
+
+    if (known >= 0)
+        return known;
     if (st->n_protocols == PB_MAX_PROTOCOLS)
         return -1;
     st->protocols[st->n_protocols] = pb_strndup(id);
@@ -111,10 +125,9 @@ static bool is_pubid(struct pbay_str s)
     return pbay_pubid_parse(s, &id);
 }
 
-/* SPEC 5.1, 5.2 */
-static enum pbay_err check_envelope(const struct pb_session *s, const struct pbay_envelope *e)
+/* SPEC 5.1: what the stream depends on. */
+static enum pbay_err check_key(const struct pbay_envelope *e)
 {
-    size_t meta = e->operation.n + e->traceparent.n + e->uri.n + 128;
     bool component = is_pubid(e->to);
 
     if (e->to.n == 0 || e->to.n > PBAY_MAX_ADDRESS || e->sender.n == 0 || e->sender.n > PBAY_MAX_ADDRESS)
@@ -128,29 +141,47 @@ static enum pbay_err check_envelope(const struct pb_session *s, const struct pba
     if (e->instance.n > PBAY_MAX_INSTANCE || e->origin.name.n > PBAY_MAX_NAME ||
         e->origin.instance.n > PBAY_MAX_INSTANCE)
         return PBAY_INVALID;
-    if (meta > PBAY_MAX_META || e->replay > PBAY_REPLAY_NEVER)
-        return PBAY_INVALID;
-    return e->message.n > s->max_envelope ? PBAY_TOO_BIG : PBAY_OK;
+    return PBAY_OK;
 }
 
-_Static_assert(sizeof(struct pb_retained) == offsetof(struct pb_retained, part), "part follows without padding");
-
-static struct pb_retained *retain(const struct pbay_envelope *e, uint64_t seq, int proto, int64_t now)
+static struct pb_retained *retain(struct pb_session *s, const struct pbay_envelope *e, uint64_t seq, int proto,
+                                  int64_t now)
 {
-    struct pb_frame f = {.verb = PB_PUB, .seq = seq, .proto = (uint32_t)proto, .payload = e->message};
-    struct pb_buf meta = {0}, part = {0};
-    size_t ttl_at = pb_meta_write(&meta, e);
+    struct pb_buf meta = {0};
+    size_t ttl_at = pb_has_meta(e) ? pb_meta_write(&meta, e) : 0, n;
+    struct pbay_str m = {(const char *)meta.p, meta.n};
     struct pb_retained *r;
 
-    f.meta = (struct pbay_str){(const char *)meta.p, meta.n};
-    pb_buf_grow(&part, sizeof *r); /* the struct and its bytes are one allocation */
-    pb_frame_write(&part, PB_UP, &f);
-    r = (struct pb_retained *)(void *)part.p;
-    *r = (struct pb_retained){.n = (uint32_t)(part.n - sizeof *r), .replay = e->replay, .has_id = e->has_id};
-    r->ttl_at = ttl_at ? (uint32_t)ttl_at + PUB_HEAD : 0;
+    n = pb_pub_size(m, e->message);
+    r = pb_pool_take(&s->pool, sizeof *r + n);
+    *r = (struct pb_retained){.n = (uint32_t)n, .replay = e->replay, .has_id = e->has_id};
+    pb_pub_write(r->part, seq, (uint32_t)proto, m, e->message);
+    r->ttl_at = ttl_at ? (uint32_t)ttl_at + PB_PUB_HEAD : 0;
     r->deadline = e->ttl_ms ? now + e->ttl_ms : 0;
     pb_buf_fini(&meta);
     return r;
+}
+
+static bool same(struct pbay_str a, struct pbay_str b)
+{
+    return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+/* Is it like the one before it, whose fields were good? Then nothing has to be checked, hashed or looked up. */
+static struct pb_sender *like_the_last(const struct pb_session *s, const struct pbay_envelope *e)
+{
+    struct pb_sender *st = s->last;
+    bool reply = e->origin.name.n > 0;
+    struct pbay_str origin = {(const char *)e->origin.incarnation, reply ? PBAY_ID_SIZE : 0};
+
+    if (reply ? e->connection_id.n || e->instance.n : e->origin.instance.n)
+        return NULL; /* fields that are not used, but checked */
+    if (!st || !same(e->to, st->to) || !same(e->sender, st->sender) ||
+        !same(reply ? e->origin.name : e->connection_id, st->connection) ||
+        !same(reply ? e->origin.instance : e->instance, st->instance) || !same(origin, st->origin) ||
+        !same(split_protocol(s, e), st->split) || known_protocol(st, e->protocol_id) < 0)
+        return NULL;
+    return st;
 }
 
 static bool full(const struct pb_session *s, size_t message)
@@ -160,18 +191,26 @@ static bool full(const struct pb_session *s, size_t message)
     return s->n_retained >= s->conf.max_envelopes || s->b_retained + message > s->conf.max_bytes;
 }
 
+/* SPEC 5.2: what is each envelope's own. */
+static enum pbay_err check_own(const struct pb_session *s, const struct pbay_envelope *e)
+{
+    if (e->operation.n + e->traceparent.n + e->uri.n + META_KEYS > PBAY_MAX_META || e->replay > PBAY_REPLAY_NEVER)
+        return PBAY_INVALID;
+    return e->message.n > s->max_envelope ? PBAY_TOO_BIG : PBAY_OK;
+}
+
 enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pbay_envelope *e, uint64_t *tag)
 {
-    enum pbay_err err = check_envelope(s, e);
+    struct pb_sender *st = like_the_last(s, e);
+    enum pbay_err err = st ? PBAY_OK : check_key(e);
     struct pb_retained *r;
-    struct pb_sender *st;
     struct pb_slot *slot;
     uint64_t seq;
     int proto;
 
-    if (err)
+    if (err || (err = check_own(s, e)))
         return err;
-    if (full(s, e->message.n) || !(st = find_sender(s, e)))
+    if (full(s, e->message.n) || !(st || (st = find_sender(s, e))))
         return PBAY_AGAIN;
     seq = pb_window_end(&st->w);
     proto = protocol_index(st, e->protocol_id);
@@ -179,7 +218,7 @@ enum pbay_err pb_session_put(struct pb_session *s, int64_t now, const struct pba
         return PBAY_INVALID;
     if (!pb_window_extend(&st->w, seq))
         return PBAY_AGAIN;
-    r = retain(e, seq, proto, now);
+    r = retain(s, e, seq, proto, now);
     r->tag = s->next_tag++;
     slot = pb_window_at(&st->w, seq);
     slot->p = r;

@@ -109,10 +109,10 @@ static void drop_names(struct pb_names *names)
         free(names);
 }
 
-void pb_recv_free_held(struct pb_held *h)
+void pb_recv_free_held(struct pb_session *s, struct pb_held *h)
 {
     drop_names(h->names);
-    free(h);
+    pb_pool_give(&s->pool, h, sizeof *h + h->n);
 }
 
 static void forget_held(struct pb_session *s, struct pb_receiver *rs, struct pb_slot *slot)
@@ -122,7 +122,7 @@ static void forget_held(struct pb_session *s, struct pb_receiver *rs, struct pb_
     if (slot->state == SLOT_HELD) {
         /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): utlist's first element */
         DL_DELETE(s->ready, h);
-        pb_recv_free_held(h);
+        pb_recv_free_held(s, h);
     } else if (slot->state == SLOT_STARTED) {
         h->stream = NULL; /* the application still works on it; its end is nobody's business any more */
     } else {
@@ -162,6 +162,7 @@ static void undirty(struct pb_session *s, struct pb_receiver *rs)
 
 static void set_no(struct pb_session *s, struct pb_receiver *rs, uint32_t no)
 {
+    s->recent = NULL;
     if (rs->no)
         HASH_DELETE(by_no, s->receivers_by_no, rs);
     rs->no = no;
@@ -394,10 +395,9 @@ void pb_recv_open(struct pb_session *s, const struct pb_frame *f)
 
 struct pb_receiver *pb_recv_find(struct pb_session *s, uint32_t no)
 {
-    struct pb_receiver *rs;
-
-    HASH_FIND(by_no, s->receivers_by_no, &no, sizeof no, rs);
-    return rs;
+    if (!s->recent || s->recent->no != no)
+        HASH_FIND(by_no, s->receivers_by_no, &no, sizeof no, s->recent);
+    return s->recent;
 }
 
 void pb_recv_release(struct pb_session *s, const struct pb_frame *f)

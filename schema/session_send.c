@@ -13,14 +13,17 @@
 
 static void tell(struct pb_session *s, uint64_t tag, enum pbay_err err, enum pbay_err cause, struct pbay_str text)
 {
-    struct pb_outcome *o = pb_alloc(sizeof *o);
+    struct pb_outcome o = {.tag = tag, .err = err, .cause = cause};
 
-    o->tag = tag;
-    o->err = err;
-    o->cause = cause;
     if (text.n)
-        memcpy(o->text, text.p, text.n < PB_MAX_TEXT ? text.n : PB_MAX_TEXT);
-    DL_APPEND(s->outcomes, o);
+        o.text = pb_strndup((struct pbay_str){text.p, text.n < PB_MAX_TEXT ? text.n : PB_MAX_TEXT});
+    pb_outcomes_push(&s->outcomes, &o);
+}
+
+static void free_retained(struct pb_session *s, struct pb_retained *e)
+{
+    if (e)
+        pb_pool_give(&s->pool, e, sizeof *e + e->n);
 }
 
 static void end_slot(struct pb_session *s, struct pb_slot *slot, enum pbay_err err, enum pbay_err cause,
@@ -31,7 +34,7 @@ static void end_slot(struct pb_session *s, struct pb_slot *slot, enum pbay_err e
     tell(s, e->tag, err, cause, text);
     s->n_retained--;
     s->b_retained -= e->n;
-    free(e);
+    free_retained(s, e);
     slot->p = NULL;
     slot->state = SLOT_ENDED;
 }
@@ -56,7 +59,7 @@ static void settle_range(struct pb_session *s, struct pb_sender *st, uint64_t lo
         struct pb_slot *slot = pb_window_at(&st->w, q);
 
         if (slot->state == SLOT_RETAINED)
-            end_slot(s, slot, PBAY_OK, PBAY_OK, pbay_str(""));
+            end_slot(s, slot, PBAY_OK, PBAY_OK, (struct pbay_str){0});
     }
 }
 
@@ -161,12 +164,14 @@ void pb_send_fit(struct pb_session *s)
 static void free_sender(struct pb_session *s, struct pb_sender *st)
 {
     leave_turn(s, st);
+    if (s->last == st)
+        s->last = NULL;
     HASH_DELETE(by_no, s->senders, st);
     HASH_DELETE(by_key, s->senders_by_key, st);
     DL_DELETE2(s->use, st, prev_use, next_use);
     s->n_senders--;
     for (uint64_t q = st->w.lo; q < pb_window_end(&st->w); q++)
-        free(pb_window_at(&st->w, q)->p);
+        free_retained(s, pb_window_at(&st->w, q)->p);
     for (uint32_t i = 0; i < st->n_protocols; i++)
         free(st->protocols[i]);
     pb_window_fini(&st->w);

@@ -16,13 +16,6 @@ void pb_window_fini(struct pb_window *w)
     w->n = w->cap = 0;
 }
 
-struct pb_slot *pb_window_at(const struct pb_window *w, uint64_t seq)
-{
-    if (seq < w->lo || seq - w->lo >= w->n)
-        return NULL;
-    return &w->v[(w->head + (uint32_t)(seq - w->lo)) & (w->cap - 1)];
-}
-
 static void grow(struct pb_window *w, uint32_t need)
 {
     uint32_t cap = w->cap ? w->cap : 16;

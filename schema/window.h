@@ -25,7 +25,12 @@ void pb_window_init(struct pb_window *w, uint64_t lo);
 void pb_window_fini(struct pb_window *w);
 
 /* The slot of a sequence, or NULL outside the window; valid until the window grows. */
-struct pb_slot *pb_window_at(const struct pb_window *w, uint64_t seq);
+static inline struct pb_slot *pb_window_at(const struct pb_window *w, uint64_t seq)
+{
+    if (seq < w->lo || seq - w->lo >= w->n)
+        return NULL;
+    return &w->v[(w->head + (uint32_t)(seq - w->lo)) & (w->cap - 1)];
+}
 
 /* Slots up to and including seq exist, new ones zeroed; false if that would be more than PB_MAX_WINDOW. */
 bool pb_window_extend(struct pb_window *w, uint64_t seq);

@@ -58,6 +58,25 @@ static void credit_grows_with_settlement(void **state)
     core_world_free(w);
 }
 
+/* SPEC 6.6.2: a 128th of the pool, which is four fifths of the budget, within its bounds. */
+static void the_window_follows_the_pool(void **state)
+{
+    static const struct {
+        uint64_t budget, window;
+    } rows[] = {{PLENTY, WINDOW}, {UINT64_C(100) << 20, 655360}, {UINT64_C(256) << 20, 1048576}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct core_world *w = both(rows[i].budget);
+        struct core_stream s = core_opened(w, CONN, 1, "x", 200);
+
+        pubs(w, &s, 1, 10);
+        core_settle(w, CONN, &s, 10);
+        assert_int_equal(core_heard(w, AGENT, PB_CREDIT)->credit_b, 10000 + rows[i].window);
+        core_world_free(w);
+    }
+}
+
 /* By number, too: granted and unsettled ones are 4,096. */
 static void envelopes_are_counted(void **state)
 {
@@ -489,6 +508,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(credit_grows_with_settlement),
+        cmocka_unit_test(the_window_follows_the_pool),
         cmocka_unit_test(envelopes_are_counted),
         cmocka_unit_test(beyond_credit),
         cmocka_unit_test(a_need_has_a_bound),

@@ -309,6 +309,7 @@ static void a_text_is_cut(void **state)
             .verb = PB_END, .stream = 1, .seq = 1, .code = PBAY_FAILED, .cause = PBAY_FAILED, .text = pbay_str(text)});
     assert_true(pb_session_outcome(&w->s, &o));
     assert_int_equal(strlen(o.text), PB_MAX_TEXT);
+    free(o.text);
     world_free(w);
 }
 

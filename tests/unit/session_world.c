@@ -150,6 +150,7 @@ void world_expect_end(struct world *w, uint64_t tag, enum pbay_err err, enum pba
     assert_int_equal(o.tag, tag);
     assert_int_equal(o.err, err);
     assert_int_equal(o.cause, cause);
+    free(o.text);
 }
 
 void world_expect_no_end(struct world *w)

@@ -429,24 +429,54 @@ static void test_pub_patch(void **state)
     pb_buf_fini(&b);
 }
 
+/* The short way makes and reads the same bytes as the table. */
+static void test_pub_write(void **state)
+{
+    static const char payload[70000] = "payload";
+    static const size_t sizes[] = {0, 1, 64, 255, 256, 65536, 70000};
+    struct pbay_envelope e = {.has_id = true, .ttl_ms = 7};
+
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        struct pb_frame f = {.verb = PB_PUB, .seq = 1ULL << 40, .proto = 200, .payload = {payload, sizes[i / 2]}}, g;
+        struct pb_buf meta = {0}, b = {0}, c = {0};
+        struct pb_rd r;
+
+        if (i % 2)
+            pb_meta_write(&meta, &e);
+        f.meta = str_of(&meta);
+        pb_frame_write(&b, PB_UP, &f);
+        assert_int_equal(pb_pub_size(f.meta, f.payload), b.n);
+        pb_pub_write(pb_buf_grow(&c, b.n), f.seq, f.proto, f.meta, f.payload);
+        assert_memory_equal(b.p, c.p, b.n);
+        r = pb_rd_of(c.p, c.n);
+        assert_true(pb_frame_read(&r, PB_UP, &g) && r.p == r.end && g.fixed);
+        assert_int_equal(g.verb, PB_PUB);
+        assert_int_equal(g.seq, f.seq);
+        assert_int_equal(g.proto, 200);
+        assert_int_equal(g.payload.n, f.payload.n);
+        assert_int_equal(g.meta.n, f.meta.n);
+        for (size_t n = b.n < 200 ? 0 : b.n - 1; n < b.n; n++) { /* cut anywhere, it is no frame */
+            r = pb_rd_of(c.p, n);
+            assert_false(pb_frame_read(&r, PB_UP, &g));
+        }
+        pb_buf_fini(&meta);
+        pb_buf_fini(&b);
+        pb_buf_fini(&c);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_uint_widths),
-        cmocka_unit_test(test_every_tag),
-        cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_nil),
-        cmocka_unit_test(test_skip_every_tag),
-        cmocka_unit_test(test_skip_depth),
-        cmocka_unit_test(test_skip_bombs),
-        cmocka_unit_test(test_window_empty),
-        cmocka_unit_test(test_window_wraps),
-        cmocka_unit_test(test_window_limits),
-        cmocka_unit_test(test_meta_none),
-        cmocka_unit_test(test_meta_all),
-        cmocka_unit_test(test_meta_bounds),
-        cmocka_unit_test(test_nop_of_every_size),
+        cmocka_unit_test(test_pub_write),      cmocka_unit_test(test_uint_widths),
+        cmocka_unit_test(test_every_tag),      cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_counts),         cmocka_unit_test(test_nil),
+        cmocka_unit_test(test_skip_every_tag), cmocka_unit_test(test_skip_depth),
+        cmocka_unit_test(test_skip_bombs),     cmocka_unit_test(test_window_empty),
+        cmocka_unit_test(test_window_wraps),   cmocka_unit_test(test_window_limits),
+        cmocka_unit_test(test_meta_none),      cmocka_unit_test(test_meta_all),
+        cmocka_unit_test(test_meta_bounds),    cmocka_unit_test(test_nop_of_every_size),
         cmocka_unit_test(test_pub_patch),
     };
 
