@@ -17,110 +17,86 @@ _Static_assert(1 << INDEX_BITS == MAX_AGENTS, "a handle is a generation and an i
 
 /* ---- handles ---- */
 
-struct entry {
-    struct agent *agent;
+/* A place for an agent. Its mutex is the one of the agent's link, so that finding out whether a handle is good and
+ * working with it are one step; it outlives the agent, as a handle may. */
+struct place {
+    pthread_mutex_t mutex;
+    uint32_t id; /* the handle that is good now; 0 = none */
     uint32_t generation;
-    unsigned users; /* threads inside a call */
-    bool closing;
+    struct agent *agent; /* also while it is being closed */
 };
+
+#define PLACE                                          \
+    {                                                  \
+        .mutex = PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP \
+    }
+#define PLACES_4  PLACE, PLACE, PLACE, PLACE
+#define PLACES_16 PLACES_4, PLACES_4, PLACES_4, PLACES_4
 
 /* Handles are numbers, so that one used after close is an error and no crash: their meaning is the one thing that the
  * library keeps for the whole process. A handle is generation * 64 + index; generations begin at 1, so 0 is never
  * valid. */
-static struct {
-    pthread_mutex_t mutex;
-    pthread_cond_t idle;
-    struct entry entries[MAX_AGENTS];
-} handles = {.mutex = PTHREAD_MUTEX_INITIALIZER, .idle = PTHREAD_COND_INITIALIZER};
+static struct place places[MAX_AGENTS] = {PLACES_16, PLACES_16, PLACES_16, PLACES_16};
 
-static struct entry *entry_of(pbay_t handle)
+static struct place *place_of(pbay_t handle)
 {
-    struct entry *e = &handles.entries[handle.id & (MAX_AGENTS - 1)];
-
-    return e->agent && !e->closing && e->generation == handle.id >> INDEX_BITS ? e : NULL;
+    return &places[handle.id & (MAX_AGENTS - 1)];
 }
 
+/* The agent, its mutex held, until pb_link_unlock; NULL = the handle is not good. */
 static struct agent *enter(pbay_t handle)
 {
-    struct agent *a = NULL;
-    struct entry *e;
+    struct place *p = place_of(handle);
 
-    pthread_mutex_lock(&handles.mutex);
-    e = entry_of(handle);
-    if (e) {
-        e->users++;
-        a = e->agent;
+    pthread_mutex_lock(&p->mutex);
+    if (handle.id && p->id == handle.id)
+        return p->agent;
+    pthread_mutex_unlock(&p->mutex);
+    return NULL;
+}
+
+/* A free place for a, which is not open yet; NULL = there is none. */
+static struct place *take_place(struct agent *a)
+{
+    for (struct place *p = places; p < places + MAX_AGENTS; p++) {
+        bool is_free;
+
+        pthread_mutex_lock(&p->mutex);
+        is_free = !p->agent;
+        if (is_free)
+            p->agent = a;
+        pthread_mutex_unlock(&p->mutex);
+        if (is_free)
+            return p;
     }
-    pthread_mutex_unlock(&handles.mutex);
-    return a;
+    return NULL;
 }
 
-static void leave(pbay_t handle)
+static void leave_place(struct place *p)
 {
-    struct entry *e = &handles.entries[handle.id & (MAX_AGENTS - 1)];
-
-    pthread_mutex_lock(&handles.mutex);
-    assert(e->users > 0);
-    if (--e->users == 0 && e->closing)
-        pthread_cond_broadcast(&handles.idle);
-    pthread_mutex_unlock(&handles.mutex);
+    pthread_mutex_lock(&p->mutex);
+    p->agent = NULL;
+    pthread_mutex_unlock(&p->mutex);
 }
 
-static bool new_handle(struct agent *a, pbay_t *handle)
+static void give_handle(struct place *p, pbay_t *handle)
 {
-    bool found = false;
-
-    pthread_mutex_lock(&handles.mutex);
-    for (uint32_t i = 0; i < MAX_AGENTS && !found; i++) {
-        struct entry *e = &handles.entries[i];
-
-        if (e->agent)
-            continue;
-        e->agent = a;
-        e->generation = e->generation % (UINT32_MAX >> INDEX_BITS) + 1;
-        handle->id = e->generation << INDEX_BITS | i;
-        found = true;
-    }
-    pthread_mutex_unlock(&handles.mutex);
-    return found;
-}
-
-/* From now on the handle is nobody's; only the caller of close has the agent. */
-static struct agent *begin_close(pbay_t handle)
-{
-    struct agent *a = NULL;
-    struct entry *e;
-
-    pthread_mutex_lock(&handles.mutex);
-    e = entry_of(handle);
-    if (e) {
-        e->closing = true;
-        a = e->agent;
-    }
-    pthread_mutex_unlock(&handles.mutex);
-    return a;
-}
-
-static void wait_until_idle(pbay_t handle)
-{
-    struct entry *e = &handles.entries[handle.id & (MAX_AGENTS - 1)];
-
-    pthread_mutex_lock(&handles.mutex);
-    while (e->users)
-        pthread_cond_wait(&handles.idle, &handles.mutex);
-    e->agent = NULL;
-    e->closing = false;
-    pthread_mutex_unlock(&handles.mutex);
+    pthread_mutex_lock(&p->mutex);
+    p->generation = p->generation % (UINT32_MAX >> INDEX_BITS) + 1;
+    handle->id = p->id = p->generation << INDEX_BITS | (uint32_t)(p - places);
+    pthread_mutex_unlock(&p->mutex);
 }
 
 /* ---- open ---- */
 
-static int64_t on_turn(void *self, int64_t now)
+static int64_t on_turn(void *self, int64_t now, bool changed)
 {
     struct agent *a = self;
 
+    (void)now;
+    (void)changed;
     agent_take_ends(a);
-    agent_set_fd(a, now);
+    agent_set_fd(a);
     return INT64_MAX;
 }
 
@@ -184,21 +160,25 @@ PBAY_API enum pbay_err pbay_open(pbay_t *agent, const struct pbay_options *optio
 {
     static const struct pbay_options defaults;
     struct agent *a = pb_alloc(sizeof *a);
+    struct place *place = take_place(a);
     struct pb_link_conf conf;
     enum pbay_err err;
 
     agent->id = 0;
     a->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    err = a->fd < 0 ? PBAY_IO : read_options(a, options ? options : &defaults, &conf);
+    err = !place ? PBAY_LIMIT : a->fd < 0 ? PBAY_IO : read_options(a, options ? options : &defaults, &conf);
     if (err)
         goto out;
+    conf.mutex = &place->mutex;
     err = pb_link_open(&a->io, &conf);
     check(err != PBAY_INVALID, "the endpoint is not ipc://PATH or tcp://HOST:PORT");
-    if (!err && !new_handle(a, agent))
-        err = PBAY_LIMIT;
     if (err)
         pb_link_close(&a->io, false);
+    else
+        give_handle(place, agent);
 out:
+    if (err && place)
+        leave_place(place);
     if (err)
         free_agent(a);
     return err;
@@ -206,41 +186,43 @@ out:
 
 /* ---- close ---- */
 
+/* Whoever does not want to wait has no use for the clock. */
 static int64_t deadline_of(int timeout_ms)
 {
+    if (timeout_ms == 0)
+        return PB_LINK_NO_WAIT;
     return timeout_ms < 0 ? INT64_MAX : pb_now() + timeout_ms;
 }
 
-/* Nothing new comes in or goes out; those who wait are sent away; what was put may still end. */
+/* Nothing new comes in or goes out; those who wait are sent away; what was put may still end. The mutex is held. */
 static size_t drain(struct agent *a, int64_t deadline)
 {
     struct pb_session *s = &a->io.session;
-    size_t left;
 
-    pb_link_lock(&a->io);
     a->closed = true;
     pb_session_drain(s);
     pb_link_tell(&a->io);
     pb_link_kick(&a->io);
     while (s->n_retained && !s->fatal && pb_link_wait(&a->io, deadline))
         ;
-    left = s->n_retained;
-    pb_link_unlock(&a->io, false);
-    return left;
+    return s->n_retained;
 }
 
 PBAY_API enum pbay_err pbay_close(pbay_t agent, int timeout_ms, size_t *left)
 {
     int64_t deadline = deadline_of(timeout_ms);
-    struct agent *a = begin_close(agent);
+    struct agent *a = enter(agent);
     size_t n;
 
     if (!a)
         return PBAY_CLOSED;
+    place_of(agent)->id = 0;
     n = drain(a, deadline);
-    wait_until_idle(agent);
+    pb_link_send_away(&a->io);
+    pb_link_unlock(&a->io, false);
     pb_link_close(&a->io, true);
     agent_in_fini(a);
+    leave_place(place_of(agent));
     free_agent(a);
     if (left)
         *left = n;
@@ -249,7 +231,7 @@ PBAY_API enum pbay_err pbay_close(pbay_t agent, int timeout_ms, size_t *left)
 
 /* ---- put ---- */
 
-/* Closed or fenced, or PBAY_OK; the mutex is held. */
+/* Closed or fenced, or PBAY_OK. */
 static enum pbay_err usable(const struct agent *a)
 {
     if (a->closed)
@@ -257,23 +239,22 @@ static enum pbay_err usable(const struct agent *a)
     return a->io.session.fatal ? PBAY_FENCED : PBAY_OK;
 }
 
+/* The mutex is held, here and below. */
 static enum pbay_err put(struct agent *a, const struct pbay_envelope *e, int64_t deadline, uint64_t *tag)
 {
     bool in_time = true;
     enum pbay_err err;
 
-    pb_link_lock(&a->io);
     for (;;) {
         err = usable(a);
         if (!err)
-            err = pb_session_put(&a->io.session, pb_now(), e, tag);
+            err = pb_session_put(&a->io.session, e->ttl_ms ? pb_now() : 0, e, tag);
         if (err != PBAY_AGAIN || !in_time)
             break;
         in_time = pb_link_wait(&a->io, deadline);
     }
     if (err == PBAY_OK)
         agent_note_sent(a, e, *tag);
-    pb_link_unlock(&a->io, err == PBAY_OK);
     return err;
 }
 
@@ -286,7 +267,7 @@ PBAY_API enum pbay_err pbay_put(pbay_t agent, const struct pbay_envelope *envelo
     if (!a)
         return PBAY_CLOSED;
     err = put(a, envelope, deadline_of(timeout_ms), tag ? tag : &ignored);
-    leave(agent);
+    pb_link_unlock(&a->io, err == PBAY_OK);
     return err;
 }
 
@@ -305,7 +286,7 @@ PBAY_API enum pbay_err pbay_reply(pbay_t agent, const struct pbay_envelope *rece
 
 /* ---- get ---- */
 
-/* Wait until there is an envelope; the mutex is held. */
+/* Wait until there is an envelope. */
 static enum pbay_err next_lease(struct agent *a, int64_t deadline, struct agent_lease **lease)
 {
     bool in_time = true;
@@ -329,9 +310,8 @@ static enum pbay_err get(struct agent *a, struct pbay_envelope *envelope, uint64
     struct agent_lease *l = NULL;
     enum pbay_err err;
 
-    pb_link_lock(&a->io);
     if (a->auto_lease && !a->closed && agent_lease_finish(a, a->auto_lease, PBAY_OK, ""))
-        pb_link_kick(&a->io);
+        pb_link_nudge(&a->io);
     err = next_lease(a, deadline, &l);
     if (l) {
         *envelope = *agent_lease_envelope(l);
@@ -340,8 +320,7 @@ static enum pbay_err get(struct agent *a, struct pbay_envelope *envelope, uint64
         else
             a->auto_lease = l->id;
     }
-    agent_set_fd(a, pb_now());
-    pb_link_unlock(&a->io, a->io.session.ctl.n > 0); /* the ends of what had waited for too long */
+    agent_set_fd(a);
     return err;
 }
 
@@ -353,7 +332,7 @@ PBAY_API enum pbay_err pbay_get(pbay_t agent, struct pbay_envelope *envelope, ui
     if (!a)
         return PBAY_CLOSED;
     err = get(a, envelope, lease, deadline_of(timeout_ms));
-    leave(agent);
+    pb_link_unlock(&a->io, a->io.session.ctl.n > 0); /* the ends of what had waited for too long */
     return err;
 }
 
@@ -364,10 +343,10 @@ static enum pbay_err finish(pbay_t agent, uint64_t lease, enum pbay_err err, con
 
     if (!a)
         return PBAY_CLOSED;
-    pb_link_lock(&a->io);
     found = agent_lease_finish(a, lease, err, text);
-    pb_link_unlock(&a->io, found);
-    leave(agent);
+    if (found)
+        pb_link_nudge(&a->io);
+    pb_link_unlock(&a->io, false);
     return found ? PBAY_OK : PBAY_INVALID;
 }
 
@@ -383,31 +362,52 @@ PBAY_API enum pbay_err pbay_nack(pbay_t agent, uint64_t lease, const char *text)
 
 /* ---- ends, descriptor, state ---- */
 
-PBAY_API enum pbay_err pbay_get_outcome(pbay_t agent, struct pbay_outcome *outcome, int timeout_ms)
+/* As many as there are and fit, at least one unless the deadline passes. */
+static enum pbay_err get_outcomes(struct agent *a, struct pbay_outcome *outcomes, size_t room, size_t *n,
+                                  int64_t deadline)
 {
-    struct agent *a = enter(agent);
-    int64_t deadline = deadline_of(timeout_ms);
-    bool found, in_time = true;
+    bool in_time = true;
     enum pbay_err err = PBAY_OK;
 
-    if (!a)
-        return PBAY_CLOSED;
-    pb_link_lock(&a->io);
-    while (!(found = agent_next_end(a, outcome)) && in_time && !(err = usable(a)))
+    *n = 0;
+    while (!a->io.session.outcomes.n && in_time && !(err = usable(a)))
         in_time = pb_link_wait(&a->io, deadline);
-    agent_set_fd(a, pb_now());
+    agent_take_ends(a); /* those that have just come: their error envelopes */
+    while (*n < room && agent_next_end(a, &outcomes[*n]))
+        ++*n;
+    agent_set_fd(a);
+    return *n ? PBAY_OK : err ? err : PBAY_TIMEOUT;
+}
+
+PBAY_API enum pbay_err pbay_get_outcomes(pbay_t agent, struct pbay_outcome *outcomes, size_t room, size_t *n,
+                                         int timeout_ms)
+{
+    struct agent *a = room ? enter(agent) : NULL;
+    enum pbay_err err;
+
+    if (!a)
+        return room ? PBAY_CLOSED : PBAY_INVALID;
+    err = get_outcomes(a, outcomes, room, n, deadline_of(timeout_ms));
     pb_link_unlock(&a->io, false);
-    leave(agent);
-    return found ? PBAY_OK : err ? err : PBAY_TIMEOUT;
+    return err;
+}
+
+PBAY_API enum pbay_err pbay_get_outcome(pbay_t agent, struct pbay_outcome *outcome, int timeout_ms)
+{
+    size_t n;
+
+    return pbay_get_outcomes(agent, outcome, 1, &n, timeout_ms);
 }
 
 PBAY_API int pbay_fd(pbay_t agent)
 {
     struct agent *a = enter(agent);
-    int fd = a ? a->fd : -1;
+    int fd;
 
-    if (a)
-        leave(agent);
+    if (!a)
+        return -1;
+    fd = a->fd;
+    pb_link_unlock(&a->io, false);
     return fd;
 }
 
@@ -418,9 +418,7 @@ PBAY_API bool pbay_is_connected(pbay_t agent)
 
     if (!a)
         return false;
-    pb_link_lock(&a->io);
     linked = a->io.session.state == PB_LINKED && !a->io.session.wants_close;
     pb_link_unlock(&a->io, false);
-    leave(agent);
     return linked;
 }

@@ -48,7 +48,7 @@ void agent_note_sent(struct agent *a, const struct pbay_envelope *e, uint64_t ta
 static void pack_error(struct pbay_message *m, const struct agent *a, const struct agent_sent *s,
                        const struct pb_outcome *o, struct pbay_str *bytes)
 {
-    struct pbay_str text = pbay_str(o->text);
+    struct pbay_str text = pbay_str(o->text); /* may be NULL */
     enum pbay_err err = pbay_message_init(m, a->protocols, pbay_str(ERROR_PROTOCOL), "error");
     char tag[24];
 
@@ -105,41 +105,10 @@ static void make_error(struct agent *a, const struct agent_sent *s, const struct
 
 /* ---- ends ---- */
 
-static void drop_end(struct agent *a, struct agent_end *end)
+static void see_end(struct agent *a, const struct pb_outcome *o)
 {
-    DL_DELETE(a->ends, end);
-    a->n_ends--;
-    free(end);
-}
-
-/* Nobody asks: the oldest good news is missed least. Twice the OutBox: all of it may end while a put waits for room, by
- * somebody who asks after each put. */
-static void make_room(struct agent *a)
-{
-    struct agent_end *end;
-
-    if (a->n_ends < 2 * a->max_envelopes)
-        return;
-    DL_FOREACH (a->ends, end) {
-        if (end->o.err == PBAY_OK) {
-            drop_end(a, end);
-            return;
-        }
-    }
-    drop_end(a, a->ends);
-}
-
-static void take_end(struct agent *a, const struct pb_outcome *o)
-{
-    struct agent_end *end = pb_alloc(sizeof *end);
     struct agent_sent *s = NULL;
 
-    _Static_assert(sizeof end->o.text <= sizeof o->text, "a sentence of the wire fits");
-    make_room(a);
-    end->o = (struct pbay_outcome){.tag = o->tag, .err = o->err, .cause = o->cause};
-    snprintf(end->o.text, sizeof end->o.text, "%.*s", (int)sizeof end->o.text - 1, o->text);
-    DL_APPEND(a->ends, end);
-    a->n_ends++;
     HASH_FIND(hh, a->sent, &o->tag, sizeof o->tag, s);
     if (!s)
         return;
@@ -151,18 +120,32 @@ static void take_end(struct agent *a, const struct pb_outcome *o)
 
 void agent_take_ends(struct agent *a)
 {
-    struct pb_outcome o;
+    struct pb_outcomes *q = &a->io.session.outcomes;
 
-    while (pb_session_outcome(&a->io.session, &o))
-        take_end(a, &o);
+    for (; a->error_envelopes && a->n_seen < q->n; a->n_seen++)
+        see_end(a, pb_outcomes_at(q, (uint32_t)a->n_seen));
+    /* Nobody asks: the oldest good news is missed least. Twice the OutBox: all of it may end while a put waits for
+     * room, by somebody who asks after each put. */
+    while (q->n > 2 * a->max_envelopes) {
+        pb_outcomes_drop(q);
+        a->n_seen -= a->n_seen > 0;
+    }
 }
 
 bool agent_next_end(struct agent *a, struct pbay_outcome *o)
 {
-    if (!a->ends)
+    struct pb_outcome end;
+
+    if (!pb_session_outcome(&a->io.session, &end))
         return false;
-    *o = a->ends->o;
-    drop_end(a, a->ends);
+    a->n_seen -= a->n_seen > 0;
+    o->tag = end.tag;
+    o->err = end.err;
+    o->cause = end.cause;
+    o->text[0] = 0;
+    if (end.text)
+        snprintf(o->text, sizeof o->text, "%s", end.text);
+    free(end.text);
     return true;
 }
 
@@ -217,18 +200,19 @@ bool agent_lease_finish(struct agent *a, uint64_t id, enum pbay_err err, const c
 
 /* ---- the descriptor ---- */
 
-static bool is_readable(const struct agent *a, int64_t now)
+static bool is_readable(const struct agent *a)
 {
     const struct pb_session *s = &a->io.session;
-    bool may_get = pb_session_ready(s) && s->state == PB_LINKED && !s->wants_close && !s->draining &&
-                   now - s->lease < (int64_t)s->timeout_ms;
 
-    return may_get || a->locals || a->ends || s->fatal;
+    if (a->locals || s->outcomes.n || s->fatal)
+        return true;
+    return s->ready && s->state == PB_LINKED && !s->wants_close && !s->draining && pb_session_ready(s) &&
+           pb_now() - s->lease < (int64_t)s->timeout_ms;
 }
 
-void agent_set_fd(struct agent *a, int64_t now)
+void agent_set_fd(struct agent *a)
 {
-    bool readable = is_readable(a, now);
+    bool readable = is_readable(a);
     eventfd_t count;
 
     if (readable == a->fd_set)
@@ -257,6 +241,4 @@ void agent_in_fini(struct agent *a)
     }
     while (a->locals)
         drop_local(a, a->locals);
-    while (a->ends)
-        drop_end(a, a->ends);
 }

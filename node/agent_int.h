@@ -35,11 +35,6 @@ struct agent_sent {
     char bytes[];
 };
 
-struct agent_end {
-    struct pbay_outcome o;
-    struct agent_end *prev, *next;
-};
-
 struct agent {
     struct pb_link io;
     char *endpoint, *name, *instance;
@@ -53,18 +48,18 @@ struct agent {
     uint64_t next_lease, auto_lease; /* auto_lease: of the get without a lease; 0 = none */
     struct agent_lease *leases;
     struct agent_local *locals;
-    struct agent_end *ends;
+    size_t n_seen; /* of the session's outcomes, those that error envelopes were made of */
     struct agent_sent *sent;
-    size_t n_ends, n_locals;
+    size_t n_locals;
 };
 
 /* All of these: io.mutex is held. */
 
-/* Take the session's outcomes into ours and make error envelopes of them. */
+/* Make error envelopes of new outcomes, and forget the oldest if nobody asks for them. */
 void agent_take_ends(struct agent *a);
 
 /* Make fd readable or not, as it should be now. */
-void agent_set_fd(struct agent *a, int64_t now);
+void agent_set_fd(struct agent *a);
 
 /* Remember what an envelope said, for the error envelope that may come of it. */
 void agent_note_sent(struct agent *a, const struct pbay_envelope *e, uint64_t tag);

@@ -2,12 +2,10 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -107,33 +105,33 @@ void conn_report(struct pbay_link *link, enum pb_node_state state, enum pbay_err
     pb_link_unlock(&link->io, true);
 }
 
-void conn_call_begin(struct pbay_link *link, struct conn_call *call, const char *op)
+void conn_call_begin(struct conn_call *call, const char *op, int64_t now)
 {
-    int64_t now = pb_now();
+    atomic_store_explicit(&call->since, now, memory_order_relaxed);
+    atomic_store_explicit(&call->stuck_at, now + STUCK_AFTER, memory_order_relaxed);
+    atomic_store_explicit(&call->op, op, memory_order_release);
+}
 
-    pb_link_lock(&link->io);
-    call->op = op;
-    call->since = now;
-    call->stuck_at = now + STUCK_AFTER;
-    pb_link_unlock(&link->io, false);
+/* It was said to be stuck and is not; the mutex is held. */
+static void say_unstuck(struct pbay_link *link, struct conn_call *call)
+{
+    if (atomic_exchange(&call->stuck, false))
+        say_report(link);
 }
 
 void conn_call_end(struct pbay_link *link, struct conn_call *call)
 {
-    bool stuck;
-
+    atomic_store(&call->op, NULL);
+    if (!atomic_load(&call->stuck))
+        return;
     pb_link_lock(&link->io);
-    stuck = call->stuck;
-    call->op = NULL;
-    call->stuck = false;
-    if (stuck)
-        say_report(link);
-    pb_link_unlock(&link->io, stuck);
+    say_unstuck(link, call);
+    pb_link_unlock(&link->io, true);
 }
 
 void conn_op_begin(struct pbay_link *link, const char *op)
 {
-    conn_call_begin(link, &link->call, op);
+    conn_call_begin(&link->call, op, pb_now());
 }
 
 void conn_op_end(struct pbay_link *link)
@@ -141,16 +139,23 @@ void conn_op_end(struct pbay_link *link)
     conn_call_end(link, &link->call);
 }
 
-/* ---- the I/O thread's share; the mutex is held ---- */
+/* ---- the link's share; the mutex is held ---- */
 
-static void say_stuck(struct pbay_link *link, struct conn_call *call, int64_t now)
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void say_stuck(struct pbay_link *link, struct conn_call *call, const char *op, int64_t now)
 {
     char text[CONN_WHY];
 
-    snprintf(text, sizeof text, "stuck: %s for %lld s", call->op, (long long)(now - call->since) / 1000);
+    snprintf(text, sizeof text, "stuck: %s for %lld s", op, (long long)(now - call->since) / 1000);
     pb_session_report(&link->io.session, link->report.state, PBAY_TIMEOUT, text, 0);
-    call->stuck = true;
     call->stuck_at = now + STUCK_AGAIN;
+    atomic_store(&call->stuck, true);
+    if (!atomic_load(&call->op))
+        say_unstuck(link, call); /* it ended in the meantime, perhaps before it could see that */
 }
 
 /* true = some slot runs. */
@@ -159,11 +164,13 @@ static bool watch_calls(struct pbay_link *link, int64_t now)
     bool any = false;
 
     for (struct conn_call *call = link->calls; call; call = call->next) {
-        if (!call->op)
+        const char *op = atomic_load(&call->op);
+
+        if (!op)
             continue;
         any = true;
         if (now >= call->stuck_at)
-            say_stuck(link, call, now);
+            say_stuck(link, call, op, now);
     }
     return any;
 }
@@ -171,31 +178,33 @@ static bool watch_calls(struct pbay_link *link, int64_t now)
 /* A stuck slot cannot hold up the end of the process for ever. */
 static void enforce_stop(struct pbay_link *link, int64_t now)
 {
+    const char *op;
+
     if (link->stop_at == 0)
         link->stop_at = now;
     if (link->call.stuck && !link->io.session.draining)
         pb_session_drain(&link->io.session); /* the ops thread will not */
     if (now - link->stop_at <= link->drain_ms + STUCK_GRACE)
         return;
-    fprintf(stderr, "%s: stuck in %s; left: %zu envelopes\n", link->conf->name, link->call.op,
+    op = atomic_load(&link->call.op);
+    fprintf(stderr, "%s: stuck in %s; left: %zu envelopes\n", link->conf->name, op ? op : "no slot",
             link->io.session.n_retained + link->io.session.n_started);
     _exit(1);
 }
 
-static int64_t on_turn(void *self, int64_t now)
+static int64_t on_turn(void *self, int64_t now, bool changed)
 {
     struct pbay_link *link = self;
     const struct pb_session *s = &link->io.session;
+    int64_t due = INT64_MAX;
 
-    if ((s->ready || s->outcomes || s->fatal || s->draining) && !link->told) {
-        link->told = true;
-        eventfd_write(link->wake_fd, 1);
-    }
+    if (changed && (s->ready || s->outcomes.n || s->fatal || s->draining))
+        due = now; /* not to sleep but to work */
     if (!watch_calls(link, now))
-        return now + IDLE_MS;
+        return earlier(due, now + IDLE_MS);
     if (stop_signal && link->call.op)
         enforce_stop(link, now);
-    return now + WATCH_MS;
+    return earlier(due, now + WATCH_MS);
 }
 
 /* ---- connect and disconnect ---- */
@@ -288,7 +297,6 @@ static bool is_fatal(struct pbay_link *link)
 
     pb_link_lock(&link->io);
     fatal = link->io.session.fatal;
-    link->told = false; /* from here on news wake us again */
     pb_link_unlock(&link->io, false);
     return fatal;
 }
@@ -325,7 +333,7 @@ static bool is_drained(struct pbay_link *link, int64_t now)
     if (!link->leaving && (quiet || now >= link->drain_at))
         leave(link);
     pb_link_lock(&link->io);
-    drained = quiet && link->leaving && !link->kept && s->n_started == 0 && s->n_retained == 0 && !s->outcomes;
+    drained = quiet && link->leaving && !link->kept && s->n_started == 0 && s->n_retained == 0 && !s->outcomes.n;
     if (s->state != PB_LINKED && s->n_receivers && now < link->drain_at - link->drain_ms + RELINK_MS)
         drained = false;
     pb_link_unlock(&link->io, false);
@@ -371,11 +379,6 @@ static bool work(struct pbay_link *link, int64_t now)
     return more || (link->kept == NULL && link->want_receive && link->connected && !link->draining);
 }
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t next_due(const struct pbay_link *link, int64_t now)
 {
     int64_t due = INT64_MAX;
@@ -397,21 +400,11 @@ static void wait_for_work(struct pbay_link *link, int64_t due)
 {
     bool may_receive = link->ops->receive && !link->draining && !link->kept;
     bool look = link->connected && link->ops->fd && (may_receive || link->ops->serve);
-    struct pollfd fds[2] = {{.fd = link->wake_fd, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
-    int64_t left = due == INT64_MAX ? -1 : due - pb_now();
-    eventfd_t count;
+    bool readable = pb_link_drive(&link->io, due, look ? link->ops->fd(link->self) : -1);
 
-    if (look)
-        fds[1].fd = link->ops->fd(link->self);
-    if (due != INT64_MAX && left < 0)
-        left = 0;
-    if (poll(fds, 2, left > INT32_MAX ? INT32_MAX : (int)left) < 0)
-        return; /* a signal: looked at in the next round */
-    if (fds[0].revents)
-        eventfd_read(link->wake_fd, &count);
-    if (fds[1].revents && may_receive)
+    if (readable && may_receive)
         link->want_receive = true;
-    else if (fds[1].revents)
+    else if (readable)
         link->serve = true;
 }
 
@@ -452,6 +445,7 @@ static enum pbay_err open_link(struct pbay_link *link)
     struct pb_link_conf conf = {.endpoint = link->endpoint,
                                 .self = link,
                                 .turn = on_turn,
+                                .driven = true,
                                 .session = {.role = PB_CONNECTION,
                                             .agent = pbay_str(link->agent),
                                             .name = pbay_str(link->conf->name),
@@ -474,7 +468,7 @@ static int live(struct pbay_link *link)
     int status = err == PBAY_INVALID ? 2 : 1;
 
     if (!err) {
-        catch_signals(link->wake_fd);
+        catch_signals(link->io.wake_fd);
         status = run(link);
         disconnect(link);
         conn_report(link, PB_ST_DISCONNECTED, PBAY_OK, "", 0);
@@ -501,12 +495,9 @@ int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const stru
     if (!follow_parent())
         return 1;
     if (conn_config_load(&link)) {
-        link.wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         link.self = pb_alloc(ops->state_size ? ops->state_size : 1);
-        status = link.wake_fd < 0 ? 1 : live(&link);
+        status = live(&link);
         free(link.self);
-        if (link.wake_fd >= 0)
-            close(link.wake_fd);
     }
     conn_config_fini(&link);
     return status;

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
 #include "node/conn_int.h"
 #include "schema/visibility.h"
@@ -46,7 +45,7 @@ PBAY_API void pbay_link_timer(struct pbay_link *link, int ms)
 PBAY_API void pbay_link_wake(struct pbay_link *link)
 {
     if (!atomic_exchange(&link->woken, true))
-        eventfd_write(link->wake_fd, 1);
+        pb_link_wake(&link->io);
 }
 
 static void put_line(const struct pbay_link *link, const char *format, va_list args)

@@ -12,7 +12,7 @@
 
 #define CONN_MAX_ENVELOPES 1024 /* read from the outside world and not ended */
 #define CONN_MAX_BYTES     (16U << 20)
-#define CONN_BATCH         64  /* sends, receives or outcomes before the next kind has its turn */
+#define CONN_BATCH         256 /* sends, receives or outcomes before the next kind has its turn */
 #define CONN_WHY           256 /* bytes of a reason, NUL included */
 #define CONN_FENCED        76  /* exit status: a newer process has our name */
 
@@ -36,11 +36,12 @@ struct conn_kept {
     char bytes[];
 };
 
-/* The slot that a thread of the package runs now; NULL = none. One for the ops thread, one for each worker. */
+/* The slot that a thread of the package runs now; NULL = none. One for the ops thread, one for each worker. Written
+ * without the mutex, since every envelope comes here twice; read by the I/O thread's watch. */
 struct conn_call {
-    const char *op;
-    int64_t since, stuck_at;
-    bool stuck;
+    _Atomic(const char *) op;
+    _Atomic int64_t since, stuck_at;
+    atomic_bool stuck;
     struct conn_call *next;
 };
 
@@ -56,7 +57,6 @@ struct pbay_link {
     const struct pbay_sync_ops *sync; /* behind ops; NULL = ops are the package's own */
     void *self;
     struct pb_link io;
-    int wake_fd; /* wakes the ops thread */
 
     /* settled before the link is opened, then never changed */
     struct pbay_conn_conf *own;         /* the package's connection.yaml alone */
@@ -70,7 +70,7 @@ struct pbay_link {
     bool draining; /* SIGTERM: nothing is received any more */
     bool leaving;  /* and the package is quiet: the broker was told DRAIN */
     bool serve;    /* the package's descriptor is readable, but nothing can be received */
-    int64_t connect_at, connected_at, again_at, timer_at, drain_at, kicked_at;
+    int64_t connect_at, connected_at, again_at, timer_at, drain_at;
     unsigned failures;
     char why[CONN_WHY];
     struct conn_kept *kept;
@@ -89,7 +89,6 @@ struct pbay_link {
     struct conn_call call;     /* the ops thread's */
     struct conn_call *calls;   /* all that are watched */
     int64_t stop_at;
-    bool told;
 
     atomic_bool woken; /* by pbay_link_wake */
 };
@@ -105,8 +104,8 @@ int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const stru
 void conn_op_begin(struct pbay_link *link, const char *op);
 void conn_op_end(struct pbay_link *link);
 
-/* The same on any thread; the call was added to link->calls. */
-void conn_call_begin(struct pbay_link *link, struct conn_call *call, const char *op);
+/* The same on any thread; the call was added to link->calls. now = pb_now(). */
+void conn_call_begin(struct conn_call *call, const char *op, int64_t now);
 void conn_call_end(struct pbay_link *link, struct conn_call *call);
 
 /* conn.c: tell the broker, any thread. */

@@ -7,7 +7,7 @@
 #include "node/conn_int.h"
 
 #define RETRY_MS 10 /* after AGAIN, when nobody wakes us */
-#define KICK_MS  1  /* settlements that come faster than this go out together */
+#define TURN_MS  1  /* of slow sends before the link has its turn: what they have settled goes out together */
 
 /* ---- out: send ---- */
 
@@ -48,7 +48,7 @@ static void take_result(struct pbay_link *link, struct pb_held *h, uint64_t tag,
     link->sending.tag = 0;
 }
 
-static enum pbay_err call_send(struct pbay_link *link, const struct pbay_envelope *e, uint64_t tag)
+static enum pbay_err call_send(struct pbay_link *link, const struct pbay_envelope *e, uint64_t tag, int64_t now)
 {
     enum pbay_err err;
 
@@ -57,53 +57,47 @@ static enum pbay_err call_send(struct pbay_link *link, const struct pbay_envelop
         snprintf(link->why, sizeof link->why, "this connection sends nothing");
         return PBAY_REFUSED;
     }
-    conn_op_begin(link, "send");
+    conn_call_begin(&link->call, "send", now);
     err = link->ops->send(link->self, e, tag);
     conn_op_end(link);
     return err;
 }
 
-static struct pb_held *next_held(struct pbay_link *link, uint64_t tag)
+/* Start the next envelope; the mutex is held. */
+static struct pb_held *start(struct pbay_link *link, int64_t now)
 {
-    struct pb_held *h;
+    struct pb_held *h = pb_session_next(&link->io.session, now);
 
-    pb_link_lock(&link->io);
-    h = pb_session_next(&link->io.session, pb_now());
     if (h) {
-        link->sending.tag = tag;
+        link->sending.tag = ++link->next_tag;
         link->sending.settled = false;
     }
-    pb_link_unlock(&link->io, link->io.session.ctl.n > 0); /* the ends of what had waited for too long */
     return h;
 }
 
+/* One look at the mutex for each envelope: the end of one and the start of the next. */
 bool conn_send(struct pbay_link *link)
 {
-    int n = 0;
+    struct pb_clock clock = {0};
+    int64_t now = pb_clock_now(&clock), until = now + TURN_MS;
+    struct pb_held *h = NULL;
+    int n;
 
-    while (n < CONN_BATCH && link->connected) {
-        uint64_t tag = link->next_tag + 1;
-        struct pb_held *h = next_held(link, tag);
+    if (!link->connected)
+        return false;
+    pb_link_lock(&link->io);
+    for (n = 0; n < CONN_BATCH && now < until && (h = start(link, now)); n++) {
+        uint64_t tag = link->next_tag;
         enum pbay_err err;
-        int64_t now;
 
-        if (!h)
-            break;
-        link->next_tag = tag;
-        err = call_send(link, &h->e, tag);
-        now = pb_now();
+        pb_link_unlock(&link->io, false);
+        err = call_send(link, &h->e, tag, now);
+        now = pb_clock_now(&clock);
         pb_link_lock(&link->io);
         take_result(link, h, tag, err);
-        pb_link_unlock(&link->io, now - link->kicked_at > KICK_MS);
-        if (now - link->kicked_at > KICK_MS)
-            link->kicked_at = now;
-        n++;
     }
-    if (n) {
-        pb_link_lock(&link->io);
-        pb_link_unlock(&link->io, true);
-    }
-    return n == CONN_BATCH;
+    pb_link_unlock(&link->io, n > 0 || link->io.session.ctl.n > 0); /* also the ends of what had waited for too long */
+    return h != NULL;
 }
 
 void conn_unblock(struct pbay_link *link)
@@ -267,6 +261,7 @@ static bool next_outcome(struct pbay_link *link, uint64_t *source, enum pbay_err
     struct pb_outcome o;
 
     while (pb_session_outcome(&link->io.session, &o)) {
+        free(o.text);
         HASH_FIND(hh, link->sources, &o.tag, sizeof o.tag, s);
         assert(s || !link->ops->outcome);
         if (!s)

@@ -70,7 +70,7 @@ static void run_on_send(struct thread *t)
     enum pbay_err err;
 
     t->why[0] = 0;
-    conn_call_begin(s->link, &t->call, "on_send");
+    conn_call_begin(&t->call, "on_send", pb_now());
     err = s->ops->on_send(s->self, t->e);
     conn_call_end(s->link, &t->call);
     if (err && !t->why[0])

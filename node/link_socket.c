@@ -62,6 +62,15 @@ static void set_int(void *socket, int option, int value)
     zmq_setsockopt(socket, option, &value, sizeof value);
 }
 
+static int get_int(void *socket, int option)
+{
+    int value = -1;
+    size_t n = sizeof value;
+
+    zmq_getsockopt(socket, option, &value, &n);
+    return value;
+}
+
 /* Reconnecting is ours to do: libzmq would do it silently and lose what was on the way. */
 static void set_options(void *socket)
 {
@@ -135,6 +144,7 @@ void pb_link_open_socket(struct pb_link *l, int64_t now)
 {
     l->sockets++;
     l->lost = false;
+    l->unsure = l->monitor_signals = true;
     l->opened_at = now;
     l->socket = zmq_socket(l->context, ZMQ_DEALER);
     if (!l->socket)
@@ -142,6 +152,8 @@ void pb_link_open_socket(struct pb_link *l, int64_t now)
     set_options(l->socket);
     if (!open_monitor(l) || zmq_connect(l->socket, l->conf.endpoint))
         goto failed;
+    l->socket_fd = get_int(l->socket, ZMQ_FD);
+    l->monitor_fd = get_int(l->monitor, ZMQ_FD);
     pb_link_lock(l);
     pb_session_up(&l->session, now);
     pb_link_unlock(l, false);
@@ -188,6 +200,7 @@ static bool send_unsent(struct pb_link *l)
 {
     if (!l->has_unsent)
         return true;
+    l->unsure = true;
     if (zmq_msg_send(&l->unsent, l->socket, ZMQ_DONTWAIT) < 0) {
         if (errno != EAGAIN && errno != EINTR)
             l->lost = true;
@@ -224,6 +237,22 @@ int64_t pb_link_send(struct pb_link *l, int64_t due)
         pb_link_unlock(l, false);
     }
     return l->socket && l->lost ? 0 : due;
+}
+
+bool pb_link_has_news(struct pb_link *l)
+{
+    int wanted = l->has_unsent ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN;
+
+    l->unsure = false;
+    return l->socket && get_int(l->socket, ZMQ_EVENTS) & wanted;
+}
+
+bool pb_link_send_now(struct pb_link *l)
+{
+    if (!l->socket || l->has_unsent || !pack(l))
+        return false;
+    make_message(l);
+    return send_unsent(l) && !l->session.turns && !l->session.ctl.n && !pb_link_has_news(l);
 }
 
 /* SPEC 3.4: the last word, GAP, so that the broker need not wait for our silence. */
@@ -274,6 +303,7 @@ void pb_link_read_monitor(struct pb_link *l)
 {
     zmq_msg_t m;
 
+    l->monitor_signals = false;
     if (!l->monitor)
         return;
     zmq_msg_init(&m);

@@ -91,6 +91,9 @@ enum pbay_err pbay_nack(pbay_t agent, uint64_t lease, const char *text);
  *   PBAY_OK; PBAY_TIMEOUT; PBAY_FENCED; PBAY_CLOSED */
 enum pbay_err pbay_get_outcome(pbay_t agent, struct pbay_outcome *outcome, int timeout_ms);
 
+/* The same for all that there are, up to `room`, at least one: *n says how many. For those who put many. */
+enum pbay_err pbay_get_outcomes(pbay_t agent, struct pbay_outcome *outcomes, size_t room, size_t *n, int timeout_ms);
+
 /* A descriptor that is readable while the InBox has an envelope or an outcome waits, and after PBAY_FENCED; never read
  * or close it. -1 = closed. */
 int pbay_fd(pbay_t agent);

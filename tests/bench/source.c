@@ -9,6 +9,7 @@
 
 #define OUTBOX_SLACK (16U << 20)
 #define CLOSE_MS     10000
+#define BENCH_ENDS   256 /* asked for at once */
 
 struct source {
     struct bench_opts o;
@@ -30,10 +31,13 @@ static void take(struct source *s, const struct pbay_outcome *end)
 /* One end within that time, and what is there besides. */
 static void take_ends(struct source *s, int timeout)
 {
-    struct pbay_outcome end;
+    static struct pbay_outcome ends[BENCH_ENDS];
+    size_t n;
 
-    for (; pbay_get_outcome(s->agent, &end, timeout) == PBAY_OK; timeout = 0)
-        take(s, &end);
+    for (; pbay_get_outcomes(s->agent, ends, BENCH_ENDS, &n, timeout) == PBAY_OK; timeout = 0) {
+        for (size_t i = 0; i < n; i++)
+            take(s, &ends[i]);
+    }
 }
 
 static void wait_end(struct source *s)

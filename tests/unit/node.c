@@ -427,6 +427,59 @@ static void test_expires(void **state)
     assert_in_range(pb_now() - before, 20, FAKE_GUARD_MS - 1); /* it was told, not found at the end of its patience */
 }
 
+/* All that there are and fit, in order; nothing is waited for once there is one. */
+static void test_get_outcomes(void **state)
+{
+    struct world *w = *state;
+    struct pbay_outcome o[3];
+    uint32_t stream;
+    size_t n;
+
+    assert_int_equal(pbay_get_outcomes(w->agent, o, 0, &n, 0), PBAY_INVALID);
+    assert_int_equal(pbay_get_outcomes(w->agent, o, 3, &n, 0), PBAY_TIMEOUT);
+    assert_int_equal(n, 0);
+    for (int i = 0; i < 5; i++)
+        put(w, "x");
+    stream = fake_expect(&w->broker, PB_OPEN).stream;
+    fake_opened(&w->broker, stream, 1, 10);
+    while (fake_expect(&w->broker, PB_PUB).seq < 5)
+        ;
+    fake_settle(&w->broker, stream, 5);
+    for (uint64_t tag = 1; tag <= 5; tag += n) {
+        assert_int_equal(pbay_get_outcomes(w->agent, o, 3, &n, FAKE_GUARD_MS), PBAY_OK);
+        assert_int_equal(n, tag == 1 ? 3 : 2);
+        for (size_t i = 0; i < n; i++)
+            assert_int_equal(o[i].tag, tag + i);
+        assert_string_equal(o[0].text, "");
+    }
+}
+
+/* What is put alone while nobody drives is sent by the one who puts it; what is put after it by the link's thread. Both
+ * keep their order, whoever has waited in between. */
+static void test_who_sends(void **state)
+{
+    struct world *w = *state;
+    uint32_t stream;
+    uint64_t seq = 1;
+
+    put(w, "1");
+    stream = fake_expect(&w->broker, PB_OPEN).stream;
+    fake_opened(&w->broker, stream, 1, 1000);
+    for (int round = 0; round < 100; round++) {
+        uint64_t last = seq + (uint64_t)round % 3;
+
+        for (uint64_t q = seq; q <= last; q++) {
+            if (q > 1)
+                put(w, "x");
+        }
+        for (; seq <= last; seq++)
+            assert_int_equal(fake_expect(&w->broker, PB_PUB).seq, seq);
+        fake_settle(&w->broker, stream, last);
+        for (uint64_t tag = last - (uint64_t)round % 3; tag <= last; tag++)
+            assert_int_equal(outcome(w).tag, tag);
+    }
+}
+
 /* Nobody asks for outcomes: the oldest good one gives way, bad news stays. */
 static void test_unclaimed_outcomes(void **state)
 {
@@ -675,6 +728,8 @@ int main(void)
                                        T(test_large, setup_attached),
                                        T(test_invalid, setup_attached),
                                        T(test_expires, setup_attached),
+                                       T(test_get_outcomes, setup_attached),
+                                       T(test_who_sends, setup_attached),
                                        T(test_unclaimed_outcomes, setup),
                                        T(test_get_ack, setup_attached),
                                        T(test_nack, setup_attached),

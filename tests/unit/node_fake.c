@@ -97,14 +97,21 @@ void fake_say(struct fake *f, const struct pb_frame *frame)
     pb_buf_fini(&b);
 }
 
-struct pb_frame fake_expect(struct fake *f, enum pb_verb verb)
+struct pb_frame fake_next(struct fake *f)
 {
     struct pb_frame frame;
 
+    while (f->rest.p == f->rest.end)
+        receive(f);
+    assert_true(pb_frame_read(&f->rest, PB_UP, &frame));
+    return frame;
+}
+
+struct pb_frame fake_expect(struct fake *f, enum pb_verb verb)
+{
     for (;;) {
-        while (f->rest.p == f->rest.end)
-            receive(f);
-        assert_true(pb_frame_read(&f->rest, PB_UP, &frame));
+        struct pb_frame frame = fake_next(f);
+
         if (frame.verb == verb)
             return frame;
         if (frame.verb == PB_PING)

@@ -35,6 +35,9 @@ void fake_bind(struct fake *f);
 /* The next frame of that verb; others are passed over, PING is answered. Its views live until the next call. */
 struct pb_frame fake_expect(struct fake *f, enum pb_verb verb);
 
+/* The next one, whatever it is. */
+struct pb_frame fake_next(struct fake *f);
+
 void fake_say(struct fake *f, const struct pb_frame *frame);
 
 /* HELLO, WELCOME, CONFIRM; returns the link number. */
