@@ -27,6 +27,7 @@
 #define PB_WINDOW_SHARE 128                  /* of the pool, in between */
 #define PB_CREDIT_COUNT 4096                 /* envelopes */
 #define PB_MAX_HELPED   4096                 /* addresses that the routing helper of one agent remembers */
+#define PB_MAX_SPARE    256                  /* items kept for the next messages */
 #define PB_MAX_NOTES    1024                 /* notes waiting to be taken; then the oldest goes */
 #define PB_MAX_SPANS    256                  /* runs of parts of one message that go on together */
 #define PB_MOVE_MIN     4096                 /* a message of so many bytes is moved, not copied */
@@ -195,14 +196,17 @@ struct pb_core {
     bool draining;
     struct pb_group *groups;
     struct pb_link *links, *outs, *outs_tail;
-    struct pb_buf sent; /* what pb_core_next gave last */
+    struct pb_item *sent;  /* what pb_core_next gave last */
+    struct pb_item *spare; /* to be used again */
+    unsigned n_spare;
+    struct pb_link *recent; /* looked up last; or NULL */
     struct pb_stream *by_sid, *waiting, *needy, *due;
     struct pb_node *pumps;
     bool route_due; /* look at the waiting streams at the end of the turn */
     uint32_t next_sid, next_round, n_streams,
         n_nodes; /* stream and round numbers are never used twice by one broker process */
     struct pb_claim *claims;
-    size_t pending; /* bytes of claims of links that have not confirmed */
+    size_t pending;                   /* bytes of claims of links that have not confirmed */
     uint64_t pool, pool_used, window; /* bytes */
     struct pb_span_run run;
     struct pb_note notes[PB_MAX_NOTES];
@@ -223,6 +227,7 @@ void pb_link_span(struct pb_core *c, struct pb_link *link, uint8_t *p, size_t n)
 void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, size_t n);
 void pb_out_pong(struct pb_core *c, struct pb_link *link, uint64_t clock);
 void pb_out_fini(struct pb_link *link);
+void pb_out_free_spare(struct pb_core *c);
 
 /* link.c */
 void pb_link_frame(struct pb_core *c, struct pb_event *ev);

@@ -23,6 +23,7 @@
 #define HANDSHAKE_MS   2000   /* a peer that does not finish its ZMTP greeting */
 #define DRAIN_MS       5000   /* how long a drain may take */
 #define LINGER_MS      1000   /* for the last BYE */
+#define KEEPALIVE_S    30     /* without a word from a TCP peer until its kernel is asked */
 #define SOCKET_BUFFER  262144 /* bytes in the kernel per peer and direction: the default hides megabytes */
 #define MAX_LOST       64     /* peers that cannot be reached and are not told of yet */
 
@@ -78,8 +79,12 @@ static void set_limits(void *socket, const struct pbay_agent_conf *conf)
     set_int(socket, ZMQ_SNDBUF, SOCKET_BUFFER);
     set_int(socket, ZMQ_RCVBUF, SOCKET_BUFFER);
     set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS);
-    set_int(socket, ZMQ_HEARTBEAT_IVL, (int)conf->heartbeat_ms);
-    set_int(socket, ZMQ_HEARTBEAT_TIMEOUT, (int)conf->timeout_ms);
+    /* ZMTP's own heartbeats are left out: libzmq looks for a peer's timer among those of all peers, and ours say the
+     * same (SPEC 3.5). What never comes back is the kernel's to find. */
+    set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_S);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_S / 3);
+    set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, 3);
     set_int(socket, ZMQ_BACKLOG, 1024);
     if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &most, sizeof most))
         abort();

@@ -9,10 +9,9 @@
 
 struct pb_link *pb_link_find(struct pb_core *c, struct pbay_str rid)
 {
-    struct pb_link *link;
-
-    HASH_FIND(hh, c->links, rid.p, rid.n, link);
-    return link;
+    if (!c->recent || c->recent->rid_n != rid.n || memcmp(c->recent->rid, rid.p, rid.n) != 0)
+        HASH_FIND(hh, c->links, rid.p, rid.n, c->recent);
+    return c->recent;
 }
 
 static bool is_idle(const struct pb_link *link)
@@ -30,6 +29,7 @@ static void free_link(struct pb_core *c, struct pb_link *link)
 {
     /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): uthash's last element */
     HASH_DEL(c->links, link);
+    c->recent = NULL;
     pb_out_fini(link);
     pb_link_forget_claims(c, link);
     free(link);
@@ -314,5 +314,5 @@ void pb_link_fini(struct pb_core *c)
         HASH_DEL(c->claims, claim);
         free(claim);
     }
-    pb_buf_fini(&c->sent);
+    pb_out_free_spare(c);
 }

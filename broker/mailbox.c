@@ -352,6 +352,21 @@ static void admit(struct pb_core *c, struct pb_stream *s, const struct pb_frame 
         pb_flow_free(c, s, f->raw.n); /* ended from NONE: pb_mail_drop had nothing to give back */
 }
 
+/* What is left of it without settlement and credit. */
+static void pass_on(struct pb_core *c, struct pb_stream *s, const struct pb_frame *f)
+{
+    char text[PB_MAX_TEXT + 1];
+
+    s->sprev = s->admitted = f->seq;
+    s->w.lo = s->next = f->seq + 1;
+    if (s->state != PB_OPEN_ || !pb_linked(s->to_node, s->to_incarnation) || !allowed(s, f, text, sizeof text)) {
+        c->run.broken = true;
+        return;
+    }
+    send_part(c, s, f, 0, true);
+    s->rprev = f->seq;
+}
+
 /* Most parts of a message are of one stream. */
 static struct pb_stream *stream_of(struct pb_node *node, uint32_t no)
 {
@@ -379,6 +394,10 @@ void pb_mail_pub(struct pb_core *c, struct pb_node *node, const struct pb_frame 
     }
     if ((bad = check_pub(s, f, &m))) {
         pb_link_gap(c, node->link, PBAY_BAD_FRAME, bad);
+        return;
+    }
+    if (PB_UNSETTLED) {
+        pass_on(c, s, f);
         return;
     }
     if (!make_room(s, f->seq) || !pb_flow_use(s, f->raw.n)) {

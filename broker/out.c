@@ -19,15 +19,42 @@ static void list_out(struct pb_core *c, struct pb_link *link)
     c->outs_tail = link;
 }
 
-static void close_message(struct pb_link *link)
+/* Items come back with their buffers: one that is empty takes the place of the one that is sent. */
+static struct pb_item *new_item(struct pb_core *c)
+{
+    struct pb_item *item = c->spare;
+
+    if (!item)
+        return pb_alloc(sizeof *item);
+    LL_DELETE(c->spare, item);
+    c->n_spare--;
+    return item;
+}
+
+static void free_item(struct pb_core *c, struct pb_item *item)
+{
+    if (c->n_spare == PB_MAX_SPARE || item->buf.cap > PB_MOVE_MIN) {
+        pb_buf_fini(&item->buf);
+        free(item);
+        return;
+    }
+    item->buf.n = 0;
+    item->msg = NULL;
+    c->n_spare++;
+    LL_PREPEND(c->spare, item);
+}
+
+static void close_message(struct pb_core *c, struct pb_link *link)
 {
     struct pb_item *item;
+    struct pb_buf empty;
 
     if (link->out.n == 0)
         return;
-    item = pb_alloc(sizeof *item);
+    item = new_item(c);
+    empty = item->buf;
     item->buf = link->out;
-    link->out = (struct pb_buf){0};
+    link->out = empty;
     link->queued++;
     DL_APPEND(link->items, item);
 }
@@ -51,7 +78,7 @@ void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, s
     if (c->run.link == link)
         flush_run(c);
     if (link->out.n && link->out.n + n > PB_BATCH)
-        close_message(link);
+        close_message(c, link);
     pb_buf_add(&link->out, p, n);
     list_out(c, link);
 }
@@ -61,7 +88,7 @@ void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame
     if (c->run.link == link)
         flush_run(c);
     if (link->out.n > PB_BATCH)
-        close_message(link);
+        close_message(c, link);
     pb_frame_write(&link->out, PB_DOWN, f);
     list_out(c, link);
 }
@@ -118,8 +145,8 @@ void pb_out_end(struct pb_core *c, struct pb_event *ev)
     }
     fill_gaps(run, ev->p, ev->n);
     run->link = NULL;
-    close_message(link);
-    item = pb_alloc(sizeof *item);
+    close_message(c, link);
+    item = new_item(c);
     item->msg = ev->msg;
     item->p = ev->p;
     item->n = ev->n;
@@ -134,10 +161,12 @@ bool pb_core_next(struct pb_core *c, struct pb_out *out)
     struct pb_link *link;
     struct pb_item *item;
 
-    pb_buf_fini(&c->sent);
+    if (c->sent)
+        free_item(c, c->sent);
+    c->sent = NULL;
     while ((link = c->outs)) {
         if (!link->items)
-            close_message(link);
+            close_message(c, link);
         if ((item = link->items))
             break;
         c->outs = link->next_out;
@@ -148,12 +177,11 @@ bool pb_core_next(struct pb_core *c, struct pb_out *out)
     if (!link)
         return false;
     DL_DELETE(link->items, item);
-    c->sent = item->buf;
+    c->sent = item;
     *out = (struct pb_out){.rid = {(const char *)link->rid, link->rid_n},
                            .p = item->msg ? item->p : item->buf.p,
                            .n = item->msg ? item->n : item->buf.n,
                            .msg = item->msg};
-    free(item);
     return true;
 }
 
@@ -170,8 +198,21 @@ void pb_out_pong(struct pb_core *c, struct pb_link *link, uint64_t clock)
     if (c->run.link == link)
         flush_run(c);
     if (link->out.n > PB_BATCH)
-        close_message(link);
+        close_message(c, link);
     pb_link_send(c, link, &(struct pb_frame){.verb = PB_PONG, .count = link->queued + 1, .clock = clock});
+}
+
+void pb_out_free_spare(struct pb_core *c)
+{
+    if (c->sent)
+        free_item(c, c->sent);
+    c->sent = NULL;
+    while (c->spare) {
+        struct pb_item *item = new_item(c);
+
+        pb_buf_fini(&item->buf);
+        free(item);
+    }
 }
 
 void pb_out_fini(struct pb_link *link)

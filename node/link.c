@@ -13,9 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define LONG_LINK 5000 /* ms after which a link counts as having been up */
-#define MAX_SLEEP 60000
-#define WATCH_MS  10 /* without a driver after which the stand-in drives; between two looks of it */
+#define LONG_LINK   5000 /* ms after which a link counts as having been up */
+#define MAX_SLEEP   60000
+#define QUIET_TURNS 16 /* of the stand-in before it lets somebody who waits drive */
+#define WATCH_MS    10 /* without a driver after which the stand-in drives; between two looks of it */
 
 int64_t pb_now(void)
 {
@@ -321,12 +322,15 @@ static bool is_quiet(const struct pb_link *l)
 
 static void stand_in(struct pb_link *l)
 {
+    int quiet = 0;
+
     if (l->driving)
         return;
     take_wheel(l);
-    do
+    while (!l->relieved && !l->stopping && quiet < QUIET_TURNS) {
         drive(l, INT64_MAX, -1, NULL);
-    while (!l->relieved && !l->stopping && !is_quiet(l));
+        quiet = is_quiet(l) ? quiet + 1 : 0;
+    }
     leave_wheel(l);
 }
 

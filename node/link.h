@@ -97,8 +97,7 @@ void pb_link_unlock(struct pb_link *l, bool kick);
 /* The same while the mutex stays held. */
 void pb_link_kick(struct pb_link *l);
 
-/* The same for what has time: if nobody drives it goes out with whatever is sent or awaited next, at the latest after a
- * hundredth of a second. */
+/* The same for what has a little time: if nobody drives it goes out when somebody waits, or in some milliseconds. */
 void pb_link_nudge(struct pb_link *l);
 
 #define PB_LINK_NO_WAIT INT64_MIN

@@ -7,17 +7,18 @@
 
 #include "node/link.h"
 
-#define RECEIVES      256  /* messages in one turn */
-#define LAST_RECEIVES 4096 /* messages read from a socket that was lost */
-#define LAST_SENDS    256  /* messages sent before BYE */
-#define LINGER        100  /* ms for the last words of a lost link */
-#define BYE_LINGER    1000 /* ms for BYE */
-#define HIGH_WATER    1000 /* messages in either direction; credit keeps it from being reached */
-#define HANDSHAKE     2000 /* ms */
+#define RECEIVES      256    /* messages in one turn */
+#define LAST_RECEIVES 4096   /* messages read from a socket that was lost */
+#define LAST_SENDS    256    /* messages sent before BYE */
+#define LINGER        100    /* ms for the last words of a lost link */
+#define BYE_LINGER    1000   /* ms for BYE */
+#define HIGH_WATER    1000   /* messages in either direction; credit keeps it from being reached */
+#define HANDSHAKE     2000   /* ms */
+#define SOCKET_BUFFER 262144 /* bytes in the kernel in each direction, as the broker has it */
 #define MAX_MESSAGE   ((64LL << 20) + (64 << 10))
-#define KEPT_BUFFER   (2UL * PB_BATCH) /* a larger message gives its bytes to the socket instead of a copy */
-#define FIRST_RETRY   20               /* ms at most after a link that had been up */
-#define MIN_RETRY     50               /* ms, doubled with each failure */
+#define KEPT_BUFFER   32768 /* a larger message gives its bytes to the socket instead of a copy */
+#define FIRST_RETRY   20    /* ms at most after a link that had been up */
+#define MIN_RETRY     50    /* ms, doubled with each failure */
 #define MAX_RETRY     1000
 #define MAX_DOUBLINGS 5
 #define REFUSED_MIN   1000 /* ms after a REJECT */
@@ -86,6 +87,8 @@ static void set_options(void *socket)
     set_int(socket, ZMQ_SNDHWM, HIGH_WATER);
     set_int(socket, ZMQ_RCVHWM, HIGH_WATER);
     set_int(socket, ZMQ_IMMEDIATE, 1);
+    set_int(socket, ZMQ_SNDBUF, SOCKET_BUFFER);
+    set_int(socket, ZMQ_RCVBUF, SOCKET_BUFFER);
     set_int(socket, ZMQ_HANDSHAKE_IVL, HANDSHAKE);
 }
 
@@ -183,7 +186,7 @@ static void make_message(struct pb_link *l)
 
         assert(err == 0); /* out of memory ends the process, as everywhere */
         (void)err;
-        *b = (struct pb_buf){0};
+        *b = (struct pb_buf){.p = pb_realloc(NULL, b->n), .cap = b->n}; /* the next one is likely to be as large */
     } else {
         int err = zmq_msg_init_size(&l->unsent, b->n);
 
@@ -316,6 +319,7 @@ void pb_link_read_monitor(struct pb_link *l)
 bool pb_link_receive(struct pb_link *l)
 {
     int most = l->lost ? LAST_RECEIVES : RECEIVES, n = 0;
+    struct pb_clock clock = {0};
     zmq_msg_t m;
 
     zmq_msg_init(&m);
@@ -323,7 +327,7 @@ bool pb_link_receive(struct pb_link *l)
         if (atomic_load_explicit(&l->trace, memory_order_relaxed))
             trace(l, PB_DOWN, zmq_msg_data(&m), zmq_msg_size(&m));
         pb_link_lock(l);
-        pb_session_frame(&l->session, pb_now(), zmq_msg_data(&m), zmq_msg_size(&m));
+        pb_session_frame(&l->session, pb_clock_now(&clock), zmq_msg_data(&m), zmq_msg_size(&m));
         l->changed = true;
         pb_link_unlock(l, false);
         n++;

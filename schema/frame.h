@@ -11,16 +11,18 @@
 #include "schema/wire.h"
 
 #define PB_VERSION       1
-#define PB_MAX_PROTOCOLS 32    /* protocols of one stream */
-#define PB_MAX_RANGES    64    /* ranges in one SETTLE or ANSWER */
-#define PB_MAX_CLAIMS    256   /* claims in one HELLO or RESUME */
-#define PB_MAX_ROUTED    256   /* protocols with a default route of their own */
-#define PB_MAX_FIELDS    16    /* fields of one verb */
-#define PB_MAX_STREAMS   4096  /* streams that one node may have open as their sender */
-#define PB_MAX_PARTS     4096  /* arrays in one message */
-#define PB_BATCH         32768 /* a sender stops filling a message here */
-#define PB_MAX_TEXT      200   /* bytes in a sentence for a human */
-#define PB_PUB_HEAD      34    /* bytes of a PUB before its metadata, in our writer's widths */
+#define PB_MAX_PROTOCOLS 32   /* protocols of one stream */
+#define PB_MAX_RANGES    64   /* ranges in one SETTLE or ANSWER */
+#define PB_MAX_CLAIMS    256  /* claims in one HELLO or RESUME */
+#define PB_MAX_ROUTED    256  /* protocols with a default route of their own */
+#define PB_MAX_FIELDS    16   /* fields of one verb */
+#define PB_MAX_STREAMS   4096 /* streams that one node may have open as their sender */
+#define PB_MAX_PARTS     4096 /* arrays in one message */
+#ifndef PB_BATCH
+#define PB_BATCH 131072 /* a sender stops filling a message here; another number is for the benchmark alone */
+#endif
+#define PB_MAX_TEXT 200 /* bytes in a sentence for a human */
+#define PB_PUB_HEAD 34  /* bytes of a PUB before its metadata, in our writer's widths */
 
 /* clang-format off */
 #define PB_VERBS(X)                                                                                                  \

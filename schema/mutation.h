@@ -33,4 +33,12 @@ extern int pb_mutation;
 #define PB_MUT(name) 0
 #endif
 
+/* The benchmark's build without settlement and credit, to know what they cost: an envelope has ended when it is sent.
+ */
+#ifdef PB_BENCH_UNSETTLED
+#define PB_UNSETTLED 1
+#else
+#define PB_UNSETTLED 0
+#endif
+
 #endif

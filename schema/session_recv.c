@@ -22,7 +22,7 @@ bool pb_recv_is_held(const struct pb_slot *slot)
 
 void pb_recv_owe_settle(struct pb_session *s, struct pb_receiver *rs)
 {
-    if (rs->dirty)
+    if (rs->dirty || PB_UNSETTLED)
         return;
     rs->dirty = true;
     rs->next_dirty = s->dirty;

@@ -346,7 +346,7 @@ int64_t pb_send_expire(struct pb_session *s, int64_t now)
 /* The credit for one more envelope of n bytes; asked for once when the head does not fit (SPEC 6.6). */
 static bool in_credit(struct pb_session *s, struct pb_sender *st, uint32_t n)
 {
-    if (st->used_n < st->credit_n && st->used_b + n <= st->credit_b)
+    if (PB_UNSETTLED || (st->used_n < st->credit_n && st->used_b + n <= st->credit_b))
         return true;
     if (!st->need_sent)
         pb_ctl(s, &(struct pb_frame){.verb = PB_NEED, .stream = st->no, .round = st->round, .used_b = st->used_b + n});
@@ -374,6 +374,17 @@ static void publish(struct pb_sender *st, uint64_t seq, struct pb_slot *slot, in
     st->used_b += e->n;
 }
 
+static void drop_sent(struct pb_session *s, struct pb_slot *slot)
+{
+    struct pb_retained *e = slot->p;
+
+    s->n_retained--;
+    s->b_retained -= e->n;
+    free_retained(s, e);
+    slot->p = NULL;
+    slot->state = SLOT_ENDED;
+}
+
 /* Send from one stream, which may have to be opened first, until its credit, its envelopes or the message is at an end;
  * true = it has more for another message. */
 static bool pack_stream(struct pb_session *s, struct pb_sender *st, int64_t now, struct pb_buf *b)
@@ -392,7 +403,11 @@ static bool pack_stream(struct pb_session *s, struct pb_sender *st, int64_t now,
         if (!in_credit(s, st, slot->size))
             return false;
         publish(st, st->pos, slot, now, b);
+        if (PB_UNSETTLED)
+            drop_sent(s, slot);
     }
+    if (PB_UNSETTLED)
+        trim(st);
     return false;
 }
 

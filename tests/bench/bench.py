@@ -42,7 +42,8 @@ class Bench:
     def open_targets(self):
         for name in ("tcp", "ipc"):
             self.targets["patchbay " + name] = Patchbay(self, "patchbay " + name, name)
-        self.targets["patchbay single tcp"] = Patchbay(self, "patchbay single tcp", "tcp", single=True)
+        for build in ("single", "unsettled"):
+            self.targets["patchbay %s tcp" % build] = Patchbay(self, "patchbay %s tcp" % build, "tcp", build=build + "_")
         for name, (needs, make) in PEERS.items():
             absent = missing(self, needs)
             if absent:

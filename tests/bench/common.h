@@ -45,7 +45,8 @@ enum bench_flag {
     BENCH_WARM = 1,  /* not measured */
     BENCH_ECHO = 2,  /* to be sent back at once */
     BENCH_FLUSH = 4, /* the sink acknowledges all it has */
-    BENCH_FIN = 8    /* with FLUSH: this source's last message */
+    BENCH_FIN = 8,   /* with FLUSH: this source's last message */
+    BENCH_ACK = 16   /* to the product's sink without settlement: acknowledge */
 };
 
 /* At the head of each message; an acknowledgement is a stamp whose seq is the number of messages taken. */

@@ -24,6 +24,8 @@ GOALS = [
     ("64 B, tcp: CPU / nats", "cpu", ("64 B", P), ("64 B", "nats libnats"), -1, 0.8),
     ("64 B, one per message: throughput / RR-min", "rate", ("64 B", "patchbay single tcp"), ("64 B", "RR-min tcp"), 1, 1.0),
     ("64 B, one per message: CPU / zmq_proxy", "cpu", ("64 B", "patchbay single tcp"), ("64 B", PX), -1, 1.1),
+    ("64 B: settlement and credit, throughput / without", "rate", ("64 B", P), ("64 B", "patchbay unsettled tcp"), 1, 0.95),
+    ("64 B: settlement and credit, CPU / without", "cpu", ("64 B", P), ("64 B", "patchbay unsettled tcp"), -1, 1.05),
     ("1 KiB, tcp: throughput / zmq_proxy", "rate", ("1 KiB", P), ("1 KiB", PX), 1, 1.5),
     ("1 KiB, ipc: throughput / zmq_proxy", "rate", ("1 KiB", PI), ("1 KiB", PXI), 1, 1.5),
     ("64 KiB, tcp: throughput / zmq_proxy", "rate", ("64 KiB", P), ("64 KiB", PX), 1, 1.0),

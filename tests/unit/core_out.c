@@ -139,18 +139,22 @@ static void many_runs_keep_their_order(void **state)
 /* What is copied together for one node fills a message up to the bound, and then the next one. */
 static void a_message_has_a_bound(void **state)
 {
-    enum { COUNT = 60 };
+    enum { COUNT = 198 };
     struct core_world *w = both();
-    struct core_stream x, y;
+    struct core_stream x[3], y;
     struct pb_buf b = {0};
     unsigned to_conn = 0;
 
     (void)state;
-    core_attach(w, CONN_2, "c0", "1", 3);
-    x = core_opened(w, CONN, 1, "x", COUNT + 1);
-    y = core_opened(w, CONN_2, 2, "y", COUNT + 1);
+    x[0] = core_opened(w, CONN, 1, "x", COUNT + 1); /* several, since the first credit of one is half a message */
+    x[1] = core_opened(w, CONN, 2, "x1", COUNT + 1);
+    x[2] = core_opened(w, CONN, 3, "x2", COUNT + 1);
+    core_attach(w, CONN_2, "c0", "1", 3); /* the one with fewer streams gets the next */
+    y = core_opened(w, CONN_2, 4, "y", COUNT + 1);
     for (uint64_t q = 1; q <= COUNT; q++) {
-        core_put_pub(&b, &x, q, q - 1, 900);
+        uint64_t r = (q + 2) / 3;
+
+        core_put_pub(&b, &x[q % 3], r, r - 1, 900);
         core_put_pub(&b, &y, q, q - 1, 10);
     }
     core_bytes(w, AGENT, b.p, b.n);

@@ -171,16 +171,16 @@ static void a_smaller_limit_ends_what_is_larger(void **state)
 /* SPEC 2.6: many OPENs are several bodies, in order, none lost. */
 static void many_opens_are_several_bodies(void **state)
 {
-    enum { COUNT = 2000 };
-    struct world *w = world_new(COUNT, 1 << 20);
+    enum { COUNT = 4000 };
+    struct world *w = world_new(COUNT, 2 << 20);
     unsigned opens = 0;
 
     (void)state;
     for (int i = 0; i < COUNT; i++) {
-        char to[16];
+        char to[80];
         struct pbay_envelope e;
 
-        snprintf(to, sizeof to, "x%d", i);
+        snprintf(to, sizeof to, "x%060d", i);
         e = world_envelope(to, 1);
         world_put(w, &e);
     }

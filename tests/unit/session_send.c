@@ -56,12 +56,12 @@ static void credit_is_kept(void **state)
 static void streams_take_turns(void **state)
 {
     struct world *w = world_new(1000, 1 << 20);
-    struct pbay_envelope x = world_envelope("x", 900), y = world_envelope("y", 900);
+    struct pbay_envelope x = world_envelope("x", 1000), y = world_envelope("y", 1000);
     unsigned first_y = 0;
 
     (void)state;
     world_link(w);
-    for (int i = 0; i < 100; i++) {
+    for (int i = 0; i < 400; i++) {
         world_put(w, &x);
         world_put(w, &y);
     }
@@ -69,13 +69,13 @@ static void streams_take_turns(void **state)
     world_opened(w, 1, 1, 1, 1000, 1 << 20, 1);
     world_opened(w, 2, 2, 1, 1000, 1 << 20, 1);
     world_hear(w);
-    assert_int_equal(world_count(w, PB_PUB), 200);
+    assert_int_equal(world_count(w, PB_PUB), 800);
     for (unsigned i = 0; i < w->n_messages; i++)
         assert_true(w->messages[i].n <= PB_BATCH);
-    assert_int_equal(w->n_messages, 6); /* 34 fit into one */
+    assert_int_equal(w->n_messages, 7); /* 126 fit into one */
     while (w->heard[first_y].stream == 1)
         first_y++;
-    assert_true(first_y < 40);
+    assert_true(first_y < 130);
     world_free(w);
 }
 
