@@ -1,5 +1,5 @@
 /* The broker's decisions, all of them, as a pure state machine: events in, messages and notes out. It knows no socket,
- * no clock and no file; io_zmq performs what it decides, and the simulator drives the same code under a virtual clock.
+ * no clock and no file; loop.c performs what it decides, and the simulator drives the same code under a virtual clock.
  *
  *     pb_core_step(core, &event) ...      any number of times
  *     pb_core_flush(core)                 settlement and credit of the whole turn, one of each per stream

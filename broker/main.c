@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "broker/io_zmq.h"
+#include "broker/loop.h"
 #include "schema/buf.h"
 
 #define MAX_AGENTS 64
@@ -147,27 +147,27 @@ static void block_signals(void)
 static int serve(struct broker *b)
 {
     const struct pbay_agent_conf *const *agents = (const struct pbay_agent_conf *const *)b->agents;
-    struct pb_io_hooks hooks = {b, reload};
+    struct pb_loop_hooks hooks = {b, reload};
     struct pbay_conf_error error;
     struct pb_admin *admin = NULL;
     struct pb_core *core = NULL;
-    struct pb_io *io = NULL;
+    struct pb_loop *loop = NULL;
     uint32_t left;
     int rc = 1;
 
-    if (pb_io_open(b->agents[0], &io, &error) || pb_admin_open(b->agents[0]->run_dir, &admin, &error)) {
+    if (pb_loop_open(b->agents[0], &loop, &error) || pb_admin_open(b->agents[0]->run_dir, &admin, &error)) {
         fprintf(stderr, "patchbay-broker: %s\n", error.text);
         goto out;
     }
-    core = pb_core_new(pb_io_now(), pb_io_random(), agents, b->n);
+    core = pb_core_new(pb_loop_now(), pb_loop_random(), agents, b->n);
     fprintf(stderr, "patchbay-broker: ready at %s\n", b->agents[0]->endpoints[0]);
-    left = pb_io_run(io, core, admin, &hooks);
+    left = pb_loop_run(loop, core, admin, &hooks);
     fprintf(stderr, "patchbay-broker: drained, %u envelopes left\n", left);
     rc = 0;
 out:
     pb_core_destroy(&core);
     pb_admin_close(&admin);
-    pb_io_close(&io);
+    pb_loop_close(&loop);
     return rc;
 }
 
