@@ -89,12 +89,11 @@ static void give_handle(struct place *p, pbay_t *handle)
 
 /* ---- open ---- */
 
-static int64_t on_turn(void *self, int64_t now, bool changed)
+static int64_t on_turn(void *self, int64_t now)
 {
     struct agent *a = self;
 
     (void)now;
-    (void)changed;
     agent_take_ends(a);
     agent_set_fd(a);
     return INT64_MAX;

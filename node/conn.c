@@ -40,7 +40,7 @@ static const char usage[] =
 
 /* ---- signals ---- */
 
-/* The only state of the process: what a handler may touch. Atomic, because the I/O thread looks at it as well. */
+/* The only state of the process: what a handler may touch. Atomic, because the stand-in looks at it as well. */
 static atomic_int stop_signal, trace_signal, signal_fd = -1;
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2, "a handler may not wait for a lock");
@@ -141,11 +141,6 @@ void conn_op_end(struct pbay_link *link)
 
 /* ---- the link's share; the mutex is held ---- */
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static void say_stuck(struct pbay_link *link, struct conn_call *call, const char *op, int64_t now)
 {
     char text[CONN_WHY];
@@ -192,19 +187,15 @@ static void enforce_stop(struct pbay_link *link, int64_t now)
     _exit(1);
 }
 
-static int64_t on_turn(void *self, int64_t now, bool changed)
+static int64_t on_turn(void *self, int64_t now)
 {
     struct pbay_link *link = self;
-    const struct pb_session *s = &link->io.session;
-    int64_t due = INT64_MAX;
 
-    if (changed && (s->ready || s->outcomes.n || s->fatal || s->draining))
-        due = now; /* not to sleep but to work */
     if (!watch_calls(link, now))
-        return earlier(due, now + IDLE_MS);
+        return now + IDLE_MS;
     if (stop_signal && link->call.op)
         enforce_stop(link, now);
-    return earlier(due, now + WATCH_MS);
+    return now + WATCH_MS;
 }
 
 /* ---- connect and disconnect ---- */
@@ -377,6 +368,11 @@ static bool work(struct pbay_link *link, int64_t now)
     more |= conn_receive(link);
     more |= conn_outcomes(link);
     return more || (link->kept == NULL && link->want_receive && link->connected && !link->draining);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 static int64_t next_due(const struct pbay_link *link, int64_t now)

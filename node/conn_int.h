@@ -37,7 +37,7 @@ struct conn_kept {
 };
 
 /* The slot that a thread of the package runs now; NULL = none. One for the ops thread, one for each worker. Written
- * without the mutex, since every envelope comes here twice; read by the I/O thread's watch. */
+ * without the mutex, since every envelope comes here twice; read by the driver's watch. */
 struct conn_call {
     _Atomic(const char *) op;
     _Atomic int64_t since, stuck_at;

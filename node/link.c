@@ -173,7 +173,7 @@ static void drop_socket(struct pb_link *l, int64_t now)
     l->retry_at = now + pb_link_back_off(l, refused, linked || long_link);
 }
 
-/* Time, the application's share of the turn, and waking those who wait; */
+/* Time, the application's share of the turn, and waking those who wait. */
 static int64_t think(struct pb_link *l, bool *ends, bool *fatal)
 {
     int64_t now = pb_now(), due;
@@ -181,7 +181,7 @@ static int64_t think(struct pb_link *l, bool *ends, bool *fatal)
     pb_link_lock(l);
     due = pb_session_tick(&l->session, now);
     l->changed |= l->session.outcomes.n > 0;
-    due = earlier(due, l->conf.turn(l->conf.self, now, l->changed));
+    due = earlier(due, l->conf.turn(l->conf.self, now));
     if (l->changed) {
         l->news_no++;
         wake_waiters(l);
@@ -223,8 +223,7 @@ static int64_t time_left(int64_t due)
     return left < 0 ? 0 : left > MAX_SLEEP ? MAX_SLEEP : left;
 }
 
-/* What wakes it is not the socket but what the socket signals by, so that another thread may send meanwhile; the driver
- * has looked at the socket before. true = fd is readable. */
+/* The turn before it has left nothing in the socket: socket_fd signals what comes next. true = fd is readable. */
 static bool sleep_until(struct pb_link *l, int64_t due, int fd)
 {
     struct pollfd fds[] = {{.fd = l->wake_fd, .events = POLLIN},
@@ -235,7 +234,8 @@ static bool sleep_until(struct pb_link *l, int64_t due, int fd)
 
     if (poll(fds, sizeof fds / sizeof *fds, (int)time_left(due)) < 0)
         return false; /* a signal */
-    if (fds[0].revents)
+    l->woken = fds[0].revents != 0;
+    if (l->woken)
         eventfd_read(l->wake_fd, &count);
     l->monitor_signals |= fds[3].revents != 0;
     return fds[1].revents;
@@ -250,7 +250,8 @@ static void leave_wheel(struct pb_link *l)
     l->driving = false;
     l->asleep = !l->conf.driven; /* a caller that is away will be back before it sleeps */
     l->away_since = pb_now();
-    if (!l->watched)
+    l->called |= !l->conf.driven && (l->session.turns || l->session.ctl.n); /* put while we were about to leave */
+    if (!l->watched || l->called)
         pthread_cond_signal(&l->call);
     l->watched = true;
     wake_waiters(l); /* one of them may drive now */
@@ -269,6 +270,7 @@ static bool drive(struct pb_link *l, int64_t due, int fd, const uint64_t *news_n
     bool readable;
 
     pthread_mutex_unlock(l->mutex);
+    l->woken = false;
     due = earlier(due, turn(l));
     readable = !(news_no && l->news_no != *news_no) && sleep_until(l, due, fd);
     pb_link_lock(l);
@@ -296,6 +298,7 @@ static bool drive_until_news(struct pb_link *l, int64_t deadline)
 
 bool pb_link_drive(struct pb_link *l, int64_t due, int fd)
 {
+    uint64_t before;
     bool readable;
 
     pb_link_lock(l);
@@ -306,7 +309,10 @@ bool pb_link_drive(struct pb_link *l, int64_t due, int fd)
     }
     l->relieved = false;
     take_wheel(l);
-    readable = drive(l, due, fd, NULL);
+    before = l->news_no;
+    do
+        readable = drive(l, due, fd, &before);
+    while (!readable && !l->woken && l->news_no == before && pb_now() < due); /* heartbeats are nobody's business */
     leave_wheel(l);
     pb_link_unlock(l, false);
     return readable;

@@ -24,8 +24,8 @@ struct pb_link_conf {
     struct pb_session_conf session; /* its incarnation is drawn by open */
     void *self;
     /* Called by the driver once in every turn, the mutex held: take what the session has, return when to be called
-     * again at the latest (INT64_MAX = only when something happens). changed = something has come or has ended. */
-    int64_t (*turn)(void *self, int64_t now, bool changed);
+     * again at the latest (INT64_MAX = only when something happens). */
+    int64_t (*turn)(void *self, int64_t now);
     bool driven;            /* by the caller, with pb_link_drive */
     pthread_mutex_t *mutex; /* of the session; NULL = the link has one of its own */
 };
@@ -59,6 +59,7 @@ struct pb_link {
     void *context, *socket, *monitor;
     int socket_fd, monitor_fd; /* readable when something has come since libzmq was asked last */
     bool monitor_signals;      /* monitor_fd was */
+    bool woken;                /* by a kick or pb_link_wake */
     bool unsure;               /* a send may have taken the signal of something that has come */
     struct pb_buf packed;
     zmq_msg_t unsent; /* packed, not taken by the socket yet */

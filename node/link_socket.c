@@ -1,4 +1,4 @@
-/* The socket of a link: options, monitor, back-off, and messages in and out. Only the I/O thread comes here. */
+/* The socket of a link: options, monitor, back-off, and messages in and out. Only the driver comes here. */
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>

@@ -45,7 +45,7 @@ struct pbay_outcome {
     char text[200];      /* the broker's sentence, NUL-ended, e.g. the rule's file and line; may be empty */
 };
 
-/* Open the agent's link and start its I/O thread; attaches in the background and re-attaches for ever. options may be
+/* Open the agent's link and start its thread; attaches in the background and re-attaches for ever. options may be
  * NULL.
  *   PBAY_OK       *agent is valid
  *   PBAY_INVALID  an option or environment variable is missing or malformed; message on standard error
