@@ -78,7 +78,7 @@ struct pb_link {
     struct pb_buf claims;      /* PENDING: raw elements */
     uint64_t received, queued; /* messages, HELLO and WELCOME included; queued excludes the one being built */
     int64_t last_received, last_who;
-    struct pb_buf out;     /* the message being built */
+    struct pb_item *out;   /* the message being built; NULL = none */
     struct pb_item *items; /* finished messages */
     bool listed;
     struct pb_link *next_out;

@@ -19,7 +19,7 @@ static void list_out(struct pb_core *c, struct pb_link *link)
     c->outs_tail = link;
 }
 
-/* Items come back with their buffers: one that is empty takes the place of the one that is sent. */
+/* Items come back with their buffers when they are sent. */
 static struct pb_item *new_item(struct pb_core *c)
 {
     struct pb_item *item = c->spare;
@@ -44,19 +44,24 @@ static void free_item(struct pb_core *c, struct pb_item *item)
     LL_PREPEND(c->spare, item);
 }
 
-static void close_message(struct pb_core *c, struct pb_link *link)
+static void close_message(struct pb_link *link)
 {
-    struct pb_item *item;
-    struct pb_buf empty;
-
-    if (link->out.n == 0)
+    if (!link->out)
         return;
-    item = new_item(c);
-    empty = item->buf;
-    item->buf = link->out;
-    link->out = empty;
     link->queued++;
-    DL_APPEND(link->items, item);
+    DL_APPEND(link->items, link->out);
+    link->out = NULL;
+}
+
+/* Where the next n bytes for link go; it has no more than one message open, and none while nothing is sent to it. */
+static struct pb_buf *open_message(struct pb_core *c, struct pb_link *link, size_t n)
+{
+    if (link->out && link->out->buf.n + n > PB_BATCH)
+        close_message(link);
+    if (!link->out)
+        link->out = new_item(c);
+    list_out(c, link);
+    return &link->out->buf;
 }
 
 /* What was going on together towards this link and has not been copied yet must keep its place. */
@@ -77,20 +82,14 @@ void pb_link_append(struct pb_core *c, struct pb_link *link, const uint8_t *p, s
     assert(link);
     if (c->run.link == link)
         flush_run(c);
-    if (link->out.n && link->out.n + n > PB_BATCH)
-        close_message(c, link);
-    pb_buf_add(&link->out, p, n);
-    list_out(c, link);
+    pb_buf_add(open_message(c, link, n), p, n);
 }
 
 void pb_link_send(struct pb_core *c, struct pb_link *link, const struct pb_frame *f)
 {
     if (c->run.link == link)
         flush_run(c);
-    if (link->out.n > PB_BATCH)
-        close_message(c, link);
-    pb_frame_write(&link->out, PB_DOWN, f);
-    list_out(c, link);
+    pb_frame_write(open_message(c, link, 0), PB_DOWN, f);
 }
 
 /* A part of the message at hand goes on to link. Parts are only noted: if all of them go one way, the message moves
@@ -145,7 +144,7 @@ void pb_out_end(struct pb_core *c, struct pb_event *ev)
     }
     fill_gaps(run, ev->p, ev->n);
     run->link = NULL;
-    close_message(c, link);
+    close_message(link);
     item = new_item(c);
     item->msg = ev->msg;
     item->p = ev->p;
@@ -166,7 +165,7 @@ bool pb_core_next(struct pb_core *c, struct pb_out *out)
     c->sent = NULL;
     while ((link = c->outs)) {
         if (!link->items)
-            close_message(c, link);
+            close_message(link);
         if ((item = link->items))
             break;
         c->outs = link->next_out;
@@ -197,8 +196,7 @@ void pb_out_pong(struct pb_core *c, struct pb_link *link, uint64_t clock)
 {
     if (c->run.link == link)
         flush_run(c);
-    if (link->out.n > PB_BATCH)
-        close_message(c, link);
+    open_message(c, link, 0);
     pb_link_send(c, link, &(struct pb_frame){.verb = PB_PONG, .count = link->queued + 1, .clock = clock});
 }
 
@@ -223,5 +221,7 @@ void pb_out_fini(struct pb_link *link)
         pb_buf_fini(&item->buf);
         free(item);
     }
-    pb_buf_fini(&link->out);
+    if (link->out)
+        pb_buf_fini(&link->out->buf);
+    free(link->out);
 }

@@ -106,11 +106,9 @@ static void say(struct world *w, struct node *node, const uint8_t *p, size_t n)
     if (n)
         memcpy(copy, p, n);
     node->count++;
-    step(w, (struct pb_event){.kind = PB_EV_FRAME,
-                              .rid = {(const char *)&node->rid, sizeof node->rid},
-                              .p = copy,
-                              .n = n,
-                              .msg = copy});
+    step(w,
+         (struct pb_event){
+             .kind = PB_EV_FRAME, .rid = {(const char *)&node->rid, sizeof node->rid}, .p = copy, .n = n, .msg = copy});
 }
 
 static void say_frame(struct world *w, struct node *node, const struct pb_frame *f)
@@ -124,8 +122,8 @@ static void say_frame(struct world *w, struct node *node, const struct pb_frame 
 
 static void attach(struct world *w, int index)
 {
-    static const char *const names[NODES] = {"A", "c0", "c1", "c0"}, *const ids[NODES] = {"", "t/c0:1.0.0", "t/c1:1.0.0",
-                                                                                          "t/c0:1.0.0"};
+    static const char *const names[NODES] = {"A", "c0", "c1", "c0"}, *const ids[NODES] = {"", "t/c0:1.0.0",
+                                                                                          "t/c1:1.0.0", "t/c0:1.0.0"};
     struct node *node = &w->nodes[index];
     char incarnation[PBAY_ID_SIZE] = {(char)(index + 1)};
     struct pb_frame hello = {.verb = PB_HELLO,
