@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "schema/pbay_conf.h"
+#include "schema/pbay_protocol.h"
 
 enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 }; /* exit statuses; bad configuration is 2 as well */
 
@@ -16,6 +17,7 @@ int cmd_check(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_encode(int argc, char **argv);
+int cmd_generate(int argc, char **argv);
 
 /* One line on standard error, "patchbay NAME: ..."; returns CMD_USAGE. */
 int cmd_misused(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -33,6 +35,11 @@ enum pbay_err cmd_load(const char *file, const char *package_path, struct pbay_a
 
 /* The endpoint for processes on this machine: the first ipc one, else the first. */
 const char *cmd_endpoint(const struct pbay_agent_conf *conf);
+
+/* Add a protocol specification; all *.yaml of a folder, in the order of their names; none if there is no such folder.
+ * On failure the message is on standard error. */
+bool cmd_protocol_file(struct pbay_protocols *protocols, const char *file);
+bool cmd_protocols_in(struct pbay_protocols *protocols, const char *dir);
 
 /* DIR/NAME into path; false = too long. */
 bool cmd_join(char path[PATH_MAX], const char *dir, const char *name);

@@ -7,16 +7,21 @@
 
 #define CONNECTION_YAML "connection.yaml"
 
-/* `type: connection` at the left edge of the first document; quotes and a comment may be there. */
-static bool is_type_line(const char *line)
+/* What a file is. An agent.yaml may hold override documents of other types: only the first document says it. */
+enum kind { AGENT, CONNECTION, PROTOCOL };
+
+/* `type: connection`, or `speech_acts:`, at the left edge; quotes and a comment may be there. */
+static enum kind kind_of_line(const char *line)
 {
-    static const char key[] = "type:", value[] = "connection";
+    static const char key[] = "type:", value[] = "connection", acts[] = "speech_acts:";
     const char *p = line + strlen(key);
 
+    if (strncmp(line, acts, strlen(acts)) == 0)
+        return PROTOCOL;
     if (strncmp(line, key, strlen(key)) != 0)
-        return false;
+        return AGENT;
     p += strspn(p, " \t'\"");
-    return strncmp(p, value, strlen(value)) == 0 && strchr(" \t'\"#\r\n", p[strlen(value)]);
+    return strncmp(p, value, strlen(value)) == 0 && strchr(" \t'\"#\r\n", p[strlen(value)]) ? CONNECTION : AGENT;
 }
 
 static const char *base_of(const char *file)
@@ -26,24 +31,25 @@ static const char *base_of(const char *file)
     return slash ? slash + 1 : file;
 }
 
-/* An agent.yaml may hold override documents of that type: only the first document says what the file is. */
-static bool is_connection(const char *file)
+static enum kind kind_of(const char *file)
 {
-    bool found = strcmp(base_of(file), CONNECTION_YAML) == 0, more = true;
-    FILE *f = found ? NULL : fopen(file, "re");
+    enum kind kind = strcmp(base_of(file), CONNECTION_YAML) == 0 ? CONNECTION : AGENT;
+    FILE *f = kind == AGENT ? fopen(file, "re") : NULL;
     size_t size = 0, seen = 0, lines = 0;
     char *line = NULL;
+    bool more = true;
     ssize_t n;
 
-    while (f && !found && more && (n = getline(&line, &size, f)) > 0) {
+    while (f && kind == AGENT && more && (n = getline(&line, &size, f)) > 0) {
         seen += (size_t)n;
         more = seen <= PBAY_MAX_CONF_BYTES && (lines++ == 0 || strncmp(line, "---", 3) != 0);
-        found = more && is_type_line(line);
+        if (more)
+            kind = kind_of_line(line);
     }
     free(line);
     if (f)
         fclose(f);
-    return found;
+    return kind;
 }
 
 static bool check_connection(const char *file, struct pbay_conf_error *error)
@@ -73,10 +79,22 @@ static bool check_agent(const char *file, const char *package_path, struct pbay_
     return !err;
 }
 
+static bool check_protocol(const char *file, struct pbay_conf_error *error)
+{
+    struct pbay_protocols *protocols = pbay_protocols_new();
+    enum pbay_err err = pbay_protocols_load(protocols, file, NULL, error->text);
+
+    pbay_protocols_destroy(&protocols);
+    return !err;
+}
+
 static bool check(const char *file, const char *package_path)
 {
     struct pbay_conf_error error = {""};
-    bool good = is_connection(file) ? check_connection(file, &error) : check_agent(file, package_path, &error);
+    enum kind kind = kind_of(file);
+    bool good = kind == CONNECTION ? check_connection(file, &error)
+                : kind == PROTOCOL ? check_protocol(file, &error)
+                                   : check_agent(file, package_path, &error);
 
     if (good)
         printf("%s: ok\n", file);

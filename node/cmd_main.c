@@ -44,7 +44,8 @@ static const struct command {
      "Example:\n"
      "  patchbay ps agent.yaml\n"},
     {"check", cmd_check, "say whether configuration files are good", "check [--package-path DIRS] FILE...",
-     "Each FILE is an agent.yaml, which is checked with all the connections that it names, or a connection.yaml.\n"
+     "Each FILE is an agent.yaml, which is checked with all the connections that it names, a connection.yaml, or a\n"
+     "protocol specification.\n"
      "\n"
      "Exit status: 0 = all are, 2 = one is not; the message is FILE:LINE: FIELD: what was expected.\n"
      "\n"
@@ -70,29 +71,52 @@ static const struct command {
      "\n"
      "Example:\n"
      "  patchbay send --to someone --connection fetchai/stub:0.21.3 hello\n"},
-    {"decode", cmd_decode, "show what the bytes of a message say", "decode [--protobuf | --msgpack] PROTOCOL",
+    {"decode", cmd_decode, "show what the bytes of a message say",
+     "decode [--protobuf | --msgpack] [--protocol-file FILE]... PROTOCOL",
      "Reads the bytes from standard input and prints JSON, in which bytes are {\"hex\": \"...\"}. PROTOCOL is "
      "fetchai/default:1.0.0,\n"
-     "valory/http:1.0.0, fetchai/state_update:1.0.0, or `envelope` for an AEA envelope with its message.\n"
+     "fetchai/prometheus:1.0.0, fetchai/state_update:1.0.0, open_aea/signing:1.0.0, valory/http:1.0.0,\n"
+     "valory/ledger_api:1.0.0, that of a specification in FILE or in ./protocols/*.yaml, or `envelope` for an AEA "
+     "envelope\n"
+     "with its message.\n"
      "\n"
      "  --protobuf, --msgpack  the encoding that is expected; default: the first byte tells\n"
+     "  --protocol-file FILE   a protocol specification; it comes before one that is shipped\n"
      "\n"
      "Exit status: 0, 1 = malformed (the reason is on standard error), 2 = wrong arguments or no such protocol.\n"
      "\n"
      "Example:\n"
      "  patchbay decode valory/http:1.0.0 < message\n"},
-    {"encode", cmd_encode, "make the bytes of a message from JSON", "encode [--protobuf | --msgpack] [PROTOCOL]",
+    {"encode", cmd_encode, "make the bytes of a message from JSON",
+     "encode [--protobuf | --msgpack] [--protocol-file FILE]... [PROTOCOL]",
      "Reads what decode prints from standard input and writes the bytes. May be left out: `protocol` when PROTOCOL is "
      "given,\n"
-     "`encoding` (protobuf), `message_id` (1), `target` (0), `dialogue_reference` ([\"\", \"\"]), and maps that are "
-     "empty.\n"
+     "`encoding` (protobuf), `message_id` (1), `target` (0), `dialogue_reference` ([\"\", \"\"]), maps and lists that "
+     "are "
+     "empty,\n"
+     "and what is optional. The value of a union is {\"KIND\": value}, such as {\"list_of_int\": [1, 2]}.\n"
      "\n"
      "  --protobuf, --msgpack  the encoding, whatever the JSON says\n"
+     "  --protocol-file FILE   as for decode\n"
      "\n"
      "Exit status: as for decode.\n"
      "\n"
      "Example:\n"
      "  patchbay encode fetchai/default:1.0.0 > message <<< '{\"performative\": \"end\"}'\n"},
+    {"generate", cmd_generate, "write C for a protocol", "generate protocol [--out DIR] [--prefix PREFIX] FILE",
+     "FILE is a protocol specification as AEA has it. Writes NAME.h, with its names and a function for each speech act "
+     "that\n"
+     "begins a message, and NAME.c, its table for pbay_protocols_add; NAME is the protocol's.\n"
+     "\n"
+     "  --out DIR        where to; made if it is not there; default: the current directory\n"
+     "  --prefix PREFIX  before each name in C, such as acme_; default: none\n"
+     "\n"
+     "Exit status: 0, 1 = a file cannot be written, 2 = wrong arguments, or the specification is wrong: the message "
+     "is\n"
+     "FILE:LINE: PATH: what was expected.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay generate protocol --out src protocols/weather.yaml\n"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -101,7 +125,7 @@ static int say_commands(FILE *to, int status)
 {
     fputs("Usage: patchbay COMMAND [ARGUMENTS]\n\n", to);
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-6s  %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
     fputs("\n`patchbay COMMAND --help` says more.\n", to);
     return status;
 }

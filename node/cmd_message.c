@@ -11,9 +11,12 @@
 #define READ_SIZE 65536
 #define ENVELOPE  "envelope" /* instead of a protocol */
 
+#define OWN_PROTOCOLS "protocols" /* the agent's own specifications, beside ./agent.yaml */
+
 struct job {
     const char *command; /* "decode" or "encode" */
     struct pbay_protocols *protocols;
+    bool looked; /* into OWN_PROTOCOLS */
     bool needs_protocol;
     const char *protocol; /* NULL: none was given */
     bool has_encoding;    /* an option was */
@@ -21,22 +24,34 @@ struct job {
     struct pb_buf input;
 };
 
-static int failed(const struct job *j, const char *why)
+static int failed(struct job *j, const char *why)
 {
     fprintf(stderr, "patchbay %s: %s\n", j->command, why);
     return CMD_FAILED;
 }
 
-static int unknown_protocol(const struct job *j, const char *id)
+/* A protocol that is known, or that the agent has. */
+static const struct pb_known *find(struct job *j, struct pbay_str id)
+{
+    const struct pb_known *known = pb_protocols_find(j->protocols, id);
+    bool first = !j->looked;
+
+    if (known)
+        return known;
+    j->looked = true;
+    return first && cmd_protocols_in(j->protocols, OWN_PROTOCOLS) ? pb_protocols_find(j->protocols, id) : NULL;
+}
+
+static int unknown_protocol(struct job *j, const char *id)
 {
     fprintf(stderr, "patchbay %s: %.200s: no such protocol; there are", j->command, id);
     for (size_t i = 0; i < j->protocols->n; i++)
-        fprintf(stderr, " %s", j->protocols->known[i].protocol->id);
+        fprintf(stderr, " %s", j->protocols->known[i]->protocol->id);
     fprintf(stderr, " and " ENVELOPE "\n");
     return CMD_USAGE;
 }
 
-static struct pbay_str input_of(const struct job *j)
+static struct pbay_str input_of(struct job *j)
 {
     return (struct pbay_str){(const char *)j->input.p, j->input.n};
 }
@@ -58,13 +73,13 @@ static int print(json_t *root)
 
 /* ---- decode ---- */
 
-static int decode_message(const struct job *j)
+static int decode_message(struct job *j)
 {
     struct pbay_message m = {0};
     enum pbay_err err;
     int status;
 
-    if (!pb_protocols_find(j->protocols, pbay_str(j->protocol)))
+    if (!find(j, pbay_str(j->protocol)))
         return unknown_protocol(j, j->protocol);
     if (j->has_encoding && pb_message_encoding(input_of(j)) != j->encoding)
         return failed(j, j->encoding == PBAY_MSGPACK ? "not msgpack: expected an array of 6"
@@ -76,12 +91,14 @@ static int decode_message(const struct job *j)
 }
 
 /* The message inside an envelope: NULL = malformed, and said so. */
-static json_t *inner_to_json(const struct job *j, const struct pbay_envelope *e)
+static json_t *inner_to_json(struct job *j, const struct pbay_envelope *e)
 {
     struct pbay_message m = {0};
-    enum pbay_err err = pbay_message_decode(&m, j->protocols, e->protocol_id, e->message);
     json_t *root = NULL;
+    enum pbay_err err;
 
+    (void)find(j, e->protocol_id);
+    err = pbay_message_decode(&m, j->protocols, e->protocol_id, e->message);
     if (err == PBAY_INVALID)
         root = bytes_to_json(e->message);
     else if (err)
@@ -92,7 +109,7 @@ static json_t *inner_to_json(const struct job *j, const struct pbay_envelope *e)
     return root;
 }
 
-static int decode_envelope(const struct job *j)
+static int decode_envelope(struct job *j)
 {
     char why[PBAY_MAX_WHY], *memory;
     struct pbay_envelope e;
@@ -120,7 +137,7 @@ out:
 
 /* root as a message of the protocol, or of the one that it names itself if that is NULL. Its status is CMD_OK when m
  * can be encoded. */
-static int read_json(const struct job *j, json_t *root, const char *protocol, struct pbay_message *m)
+static int read_json(struct job *j, json_t *root, const char *protocol, struct pbay_message *m)
 {
     const char *own = json_string_value(json_object_get(root, "protocol"));
     const char *performative = json_string_value(json_object_get(root, "performative"));
@@ -129,11 +146,10 @@ static int read_json(const struct job *j, json_t *root, const char *protocol, st
         return failed(j, "expected a JSON object");
     if (!own && (!protocol || json_object_get(root, "protocol")))
         return failed(j, "protocol: expected a string");
-    if (protocol && own &&
-        pb_protocols_find(j->protocols, pbay_str(protocol)) != pb_protocols_find(j->protocols, pbay_str(own)))
+    if (protocol && own && find(j, pbay_str(protocol)) != find(j, pbay_str(own)))
         return failed(j, "protocol: not the one that is expected here");
     protocol = protocol ? protocol : own;
-    if (!pb_protocols_find(j->protocols, pbay_str(protocol)))
+    if (!find(j, pbay_str(protocol)))
         return unknown_protocol(j, protocol);
     if (!performative)
         return failed(j, "performative: expected a string");
@@ -144,7 +160,7 @@ static int read_json(const struct job *j, json_t *root, const char *protocol, st
     return CMD_OK;
 }
 
-static int encode_message(const struct job *j, json_t *root)
+static int encode_message(struct job *j, json_t *root)
 {
     struct pbay_message m = {0};
     struct pbay_str bytes;
@@ -157,8 +173,8 @@ static int encode_message(const struct job *j, json_t *root)
 }
 
 /* The bytes of an envelope's message: given as hex, or made from its JSON. They live in m or in *b. */
-static int inner_from_json(const struct job *j, json_t *root, const char *protocol, struct pbay_message *m,
-                           struct pb_buf *b, struct pbay_str *bytes)
+static int inner_from_json(struct job *j, json_t *root, const char *protocol, struct pbay_message *m, struct pb_buf *b,
+                           struct pbay_str *bytes)
 {
     int status;
 
@@ -199,7 +215,7 @@ static bool envelope_from(struct pbay_envelope *e, json_t *root)
     return e->protocol_id.n > 0;
 }
 
-static int encode_envelope(const struct job *j, json_t *root)
+static int encode_envelope(struct job *j, json_t *root)
 {
     struct pbay_envelope e = {0};
     struct pbay_message m = {0};
@@ -229,7 +245,7 @@ static bool is_envelope(const char *protocol)
     return protocol && strcmp(protocol, ENVELOPE) == 0;
 }
 
-static int encode(const struct job *j)
+static int encode(struct job *j)
 {
     json_error_t error;
     json_t *root = json_loadb((const char *)j->input.p, j->input.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
@@ -245,7 +261,7 @@ static int encode(const struct job *j)
     return status;
 }
 
-static int decode(const struct job *j)
+static int decode(struct job *j)
 {
     return is_envelope(j->protocol) ? decode_envelope(j) : decode_message(j);
 }
@@ -272,7 +288,10 @@ static int read_arguments(struct job *j, int argc, char **argv)
             i++;
             break;
         }
-        if (!read_option(j, argv[i]))
+        if (strcmp(argv[i], "--protocol-file") == 0 && i + 1 < argc) {
+            if (!cmd_protocol_file(j->protocols, argv[++i]))
+                return CMD_USAGE;
+        } else if (!read_option(j, argv[i]))
             return cmd_misused(j->command, "%s: not understood", argv[i]);
     }
     if (i < argc)
@@ -301,17 +320,17 @@ static int read_input(struct job *j)
     return ferror(stdin) ? failed(j, strerror(errno)) : CMD_OK;
 }
 
-static int run(struct job *j, int argc, char **argv, int (*work)(const struct job *j))
+static int run(struct job *j, int argc, char **argv, int (*work)(struct job *j))
 {
-    int status = read_arguments(j, argc, argv);
+    int status;
 
+    j->protocols = pbay_protocols_new();
+    status = read_arguments(j, argc, argv);
     if (status == CMD_OK)
         status = read_input(j);
-    if (status == CMD_OK) {
-        j->protocols = pbay_protocols_new();
+    if (status == CMD_OK)
         status = work(j);
-        pbay_protocols_destroy(&j->protocols);
-    }
+    pbay_protocols_destroy(&j->protocols);
     pb_buf_fini(&j->input);
     return status;
 }

@@ -1,11 +1,15 @@
 #include "node/message_json.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define HEX "hex"
 
+static const char *const truths[] = {"false", "true"};
 static const char *const encodings[] = {[PBAY_PROTOBUF] = "protobuf", [PBAY_MSGPACK] = "msgpack"};
 
 /* ---- to JSON ---- */
@@ -35,41 +39,70 @@ static json_t *float_of(double v)
     return json_real(v);
 }
 
-static json_t *scalar_of(enum pb_type type, const union pb_scalar *v)
+static json_t *scalar_of(enum pbay_type type, const union pb_scalar *v)
 {
     switch (type) {
-    case PB_STR:
+    case PBAY_STR:
         return json_stringn(v->s.p, v->s.n);
-    case PB_BYTES:
+    case PBAY_BYTES:
+    case PBAY_CUSTOM:
         return bytes_to_json(v->s);
-    case PB_INT:
-    case PB_ENUM:
+    case PBAY_INT:
+    case PBAY_ENUM:
         return json_integer(v->i);
-    case PB_FLOAT:
+    case PBAY_FLOAT:
         return float_of(v->d);
+    case PBAY_BOOL:
+        return json_boolean(v->i);
     }
     return NULL;
 }
 
-static json_t *content_of(const struct pb_content *c, const struct pb_value *v)
+/* JSON's keys are strings, and so are then numbers and truth values, as in protobuf's JSON. */
+static void add_pair(json_t *map, enum pbay_type type, const union pb_scalar *key, json_t *value)
 {
-    json_t *map;
+    char number[24];
 
-    if (!c->dict)
-        return scalar_of(c->type, &v->v);
-    map = json_object();
-    for (size_t i = 0; i < v->n; i++)
-        json_object_setn_new(map, v->items[i].key.p, v->items[i].key.n, scalar_of(c->type, &v->items[i].v));
-    return map;
+    if (type == PBAY_STR) {
+        json_object_setn_new(map, key->s.p, key->s.n, value);
+        return;
+    }
+    snprintf(number, sizeof number, "%" PRId64, key->i);
+    json_object_set_new(map, type == PBAY_BOOL ? truths[key->i] : number, value);
+}
+
+static json_t *items_of(const struct pbay_content *c, const struct pb_value *v)
+{
+    json_t *items = c->form == PBAY_DICT ? json_object() : json_array();
+
+    for (size_t i = 0; i < v->n; i++) {
+        json_t *value = scalar_of(c->type, &v->items[i].v);
+
+        if (c->form == PBAY_DICT)
+            add_pair(items, c->key, &v->items[i].key, value);
+        else
+            json_array_append_new(items, value);
+    }
+    return items;
+}
+
+static json_t *content_of(const struct pbay_content *c, const struct pb_value *v)
+{
+    const struct pbay_content *one = pb_content_of(c, v);
+    json_t *value = pb_is_many(one) ? items_of(one, v) : scalar_of(one->type, &v->v);
+
+    return c->form == PBAY_UNION ? json_pack("{s:o}", one->kind, value) : value;
 }
 
 json_t *message_to_json(const struct pbay_message *m)
 {
-    const struct pb_performative *p = m->data->performative;
+    const struct pbay_performative *p = m->data->performative;
     json_t *contents = json_object();
 
-    for (size_t i = 0; i < p->n; i++)
-        json_object_set_new(contents, p->contents[i].name, content_of(&p->contents[i], &m->data->values[i]));
+    for (size_t i = 0; i < p->n; i++) {
+        if (m->data->values[i].set)
+            json_object_set_new(contents, p->contents[i].name, content_of(&p->contents[i], &m->data->values[i]));
+    }
     return json_pack("{s:s, s:s, s:s, s:[o, o], s:i, s:i, s:o}", "protocol", m->protocol_id, "encoding",
                      encodings[m->encoding], "performative", m->performative, "dialogue_reference",
                      json_stringn(m->starter.p, m->starter.n), json_stringn(m->responder.p, m->responder.n),
@@ -138,60 +171,109 @@ static bool bytes_from(struct pb_message_data *d, const json_t *v, struct pbay_s
     return good;
 }
 
-static bool scalar_from(struct pb_message_data *d, enum pb_type type, const json_t *v, union pb_scalar *to)
+static bool scalar_from(struct pb_message_data *d, enum pbay_type type, const json_t *v, union pb_scalar *to)
 {
     switch (type) {
-    case PB_STR:
+    case PBAY_STR:
         to->s = pb_message_keep(d, text_from_json(v));
         return json_is_string(v);
-    case PB_BYTES:
+    case PBAY_BYTES:
+    case PBAY_CUSTOM:
         return bytes_from(d, v, &to->s);
-    case PB_INT:
-    case PB_ENUM:
+    case PBAY_INT:
+    case PBAY_ENUM:
         to->i = json_integer_value(v);
         return json_is_integer(v);
-    case PB_FLOAT:
+    case PBAY_FLOAT:
         return float_from(v, &to->d);
+    case PBAY_BOOL:
+        to->i = json_is_true(v);
+        return json_is_boolean(v);
     }
     return false;
 }
 
-static bool content_from(struct pbay_message *m, const struct pb_content *c, struct pb_value *to, json_t *v)
+static bool key_from(struct pb_message_data *d, enum pbay_type type, struct pbay_str text, union pb_scalar *to)
 {
-    struct pb_message_data *d = m->data;
+    char *end;
 
-    if (!c->dict) {
-        to->set = true;
-        return scalar_from(d, c->type, v, &to->v) || pb_message_expected(m, c);
+    if (type == PBAY_STR) {
+        to->s = pb_message_keep(d, text);
+        return true;
     }
+    if (type == PBAY_BOOL) {
+        to->i = pbay_str_eq(text, pbay_str(truths[1]));
+        return to->i || pbay_str_eq(text, pbay_str(truths[0]));
+    }
+    errno = 0;
+    to->i = strtoll(text.p, &end, 10); /* jansson ends its keys with a NUL */
+    return !errno && text.n > 0 && end == text.p + text.n && (*text.p == '-' || (*text.p >= '0' && *text.p <= '9'));
+}
+
+static bool pairs_from(struct pbay_message *m, const struct pbay_content *c, struct pb_value *to, json_t *v)
+{
     if (!json_is_object(v))
         return pb_message_expected(m, c);
     for (void *at = json_object_iter(v); at; at = json_object_iter_next(v, at)) {
-        struct pbay_str key = {json_object_iter_key(at), json_object_iter_key_len(at)};
-        union pb_scalar scalar;
+        struct pbay_str text = {json_object_iter_key(at), json_object_iter_key_len(at)};
+        union pb_scalar key, scalar;
 
-        if (!scalar_from(d, c->type, json_object_iter_value(at), &scalar))
+        if (!key_from(m->data, c->key, text, &key) ||
+            !scalar_from(m->data, c->type, json_object_iter_value(at), &scalar))
             return pb_message_expected(m, c);
-        if (!pb_item_add(m, c, to, pb_message_keep(d, key), scalar))
+        if (!pb_item_add(m, c, to, key, scalar))
             return false;
     }
     return true;
 }
 
+static bool list_from(struct pbay_message *m, const struct pbay_content *c, struct pb_value *to, json_t *v)
+{
+    if (!json_is_array(v))
+        return pb_message_expected(m, c);
+    for (size_t i = 0; i < json_array_size(v); i++) {
+        union pb_scalar scalar, none = {0};
+
+        if (!scalar_from(m->data, c->type, json_array_get(v, i), &scalar))
+            return pb_message_expected(m, c);
+        if (!pb_item_add(m, c, to, none, scalar))
+            return false;
+    }
+    return true;
+}
+
+static bool content_from(struct pbay_message *m, const struct pbay_content *c, struct pb_value *to, json_t *v)
+{
+    if (c->form == PBAY_UNION) {
+        void *only = json_object_size(v) == 1 ? json_object_iter(v) : NULL;
+        const struct pbay_content *member = only ? pb_member_find(c, pbay_str(json_object_iter_key(only))) : NULL;
+
+        if (!member)
+            return pb_message_expected(m, c);
+        to->which = (size_t)(member - c->members);
+        v = json_object_iter_value(only);
+        c = member;
+    }
+    to->set = true;
+    if (c->form == PBAY_DICT)
+        return pairs_from(m, c, to, v);
+    if (pb_is_many(c))
+        return list_from(m, c, to, v);
+    return scalar_from(m->data, c->type, v, &to->v) || pb_message_expected(m, c);
+}
+
 static bool contents_from(struct pbay_message *m, json_t *contents)
 {
-    const struct pb_performative *p = m->data->performative;
+    const struct pbay_performative *p = m->data->performative;
 
     if (!json_is_object(contents))
         return pb_message_wrong(m, NULL, "content: expected an object");
     for (void *at = json_object_iter(contents); at; at = json_object_iter_next(contents, at)) {
-        size_t i = 0;
+        const struct pbay_content *c = pb_content_find(p, pbay_str(json_object_iter_key(at)));
 
-        while (i < p->n && strcmp(p->contents[i].name, json_object_iter_key(at)) != 0)
-            i++;
-        if (i == p->n)
+        if (!c)
             return pb_message_wrong(m, NULL, "no content \"%.40s\"", json_object_iter_key(at));
-        if (!content_from(m, &p->contents[i], &m->data->values[i], json_object_iter_value(at)))
+        if (!content_from(m, c, &m->data->values[c - p->contents], json_object_iter_value(at)))
             return false;
     }
     return true;

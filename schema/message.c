@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schema/protobuf.h"
 #include "schema/utf8.h"
 #include "schema/visibility.h"
 
@@ -14,16 +15,15 @@
 static const struct {
     const char *one, *in_map;
 } types[] = {
-    [PB_STR] = {"a str", "str"},
-    [PB_BYTES] = {"bytes", "bytes"},
-    [PB_INT] = {"an int32", "int32"},
-    [PB_FLOAT] = {"a float", "float"},
-    [PB_ENUM] = {"a known value", "known values"},
+    [PBAY_STR] = {"a str", "str"},      [PBAY_BYTES] = {"bytes", "bytes"},
+    [PBAY_INT] = {"an int32", "int32"}, [PBAY_FLOAT] = {"a float", "float"},
+    [PBAY_BOOL] = {"a bool", "bool"},   [PBAY_ENUM] = {"a known value", "known values"},
+    [PBAY_CUSTOM] = {"bytes", "bytes"},
 };
 
 /* ---- reasons ---- */
 
-bool pb_message_wrong(struct pbay_message *m, const struct pb_content *c, const char *format, ...)
+bool pb_message_wrong(struct pbay_message *m, const struct pbay_content *c, const char *format, ...)
 {
     const struct pb_message_data *d = m->data;
     const struct pbay_str name = d->known->id.name;
@@ -40,26 +40,60 @@ bool pb_message_wrong(struct pbay_message *m, const struct pb_content *c, const 
     return false;
 }
 
-bool pb_message_expected(struct pbay_message *m, const struct pb_content *c)
+bool pb_message_expected(struct pbay_message *m, const struct pbay_content *c)
 {
-    if (c->dict)
-        return pb_message_wrong(m, c, "expected a map of str to %s", types[c->type].in_map);
-    if (c->type == PB_ENUM)
-        return pb_message_wrong(m, c, "expected an integer 0..%d", c->max);
+    switch (c->form) {
+    case PBAY_DICT:
+        return pb_message_wrong(m, c, "expected a map of %s to %s", types[c->key].in_map, types[c->type].in_map);
+    case PBAY_LIST:
+        return pb_message_wrong(m, c, "expected a list of %s", types[c->type].in_map);
+    case PBAY_SET:
+        return pb_message_wrong(m, c, "expected a set of %s", types[c->type].in_map);
+    case PBAY_UNION:
+        return pb_message_wrong(m, c, "expected a map of one of its kinds, such as %s", c->members[0].kind);
+    case PBAY_ONE:
+        break;
+    }
+    if (c->type == PBAY_ENUM)
+        return pb_message_wrong(m, c, "expected an integer 0..%zu", c->custom->n - 1);
+    if (c->type == PBAY_CUSTOM)
+        return pb_message_wrong(m, c, "expected the bytes of a protobuf message %s", c->custom->name);
     return pb_message_wrong(m, c, "expected %s", types[c->type].one);
 }
 
-bool pb_scalar_check(struct pbay_message *m, const struct pb_content *c, const union pb_scalar *v)
+static bool in_range(const struct pbay_content *c, enum pbay_type type, const union pb_scalar *v)
 {
-    bool good = true;
+    switch (type) {
+    case PBAY_INT:
+        return v->i >= INT32_MIN && v->i <= INT32_MAX;
+    case PBAY_BOOL:
+        return v->i == 0 || v->i == 1;
+    case PBAY_ENUM:
+        return v->i >= 0 && (uint64_t)v->i < c->custom->n;
+    case PBAY_CUSTOM:
+        return pb_is_protobuf(v->s);
+    case PBAY_STR:
+    case PBAY_BYTES:
+    case PBAY_FLOAT:
+        break;
+    }
+    return true;
+}
 
-    if (c->type == PB_STR && !pb_is_utf8(v->s))
+bool pb_scalar_check(struct pbay_message *m, const struct pbay_content *c, const union pb_scalar *v)
+{
+    if (c->type == PBAY_STR && !pb_is_utf8(v->s))
         return pb_message_wrong(m, c, "a str is not UTF-8");
-    if (c->type == PB_INT)
-        good = v->i >= INT32_MIN && v->i <= INT32_MAX;
-    else if (c->type == PB_ENUM)
-        good = v->i >= 0 && v->i <= c->max;
-    return good || pb_message_expected(m, c);
+    return in_range(c, c->type, v) || pb_message_expected(m, c);
+}
+
+bool pb_key_check(struct pbay_message *m, const struct pbay_content *c, const union pb_scalar *key)
+{
+    if (c->form != PBAY_DICT)
+        return true;
+    if (c->key == PBAY_STR && !pb_is_utf8(key->s))
+        return pb_message_wrong(m, c, "a key is not UTF-8");
+    return in_range(c, c->key, key) || pb_message_expected(m, c);
 }
 
 bool pb_number_check(struct pbay_message *m, const char *what, int64_t v, int32_t *to)
@@ -95,47 +129,76 @@ struct pbay_str pb_message_keep(struct pb_message_data *d, struct pbay_str s)
     return kept;
 }
 
-bool pb_item_add(struct pbay_message *m, const struct pb_content *c, struct pb_value *v, struct pbay_str key,
+bool pb_item_add(struct pbay_message *m, const struct pbay_content *c, struct pb_value *v, union pb_scalar key,
                  union pb_scalar scalar)
 {
     if (v->n == PBAY_MAX_ITEMS)
-        return pb_message_wrong(m, c, "more than %d pairs", PBAY_MAX_ITEMS);
+        return pb_message_wrong(m, c, "more than %d %s", PBAY_MAX_ITEMS, c->form == PBAY_DICT ? "pairs" : "values");
     if (v->n == v->cap) {
         v->cap = v->cap ? v->cap * 2 : 4;
         v->items = pb_realloc(v->items, v->cap * sizeof *v->items);
     }
-    v->items[v->n++] = (struct pb_item){.key = key, .v = scalar};
+    v->items[v->n++] = (struct pb_item){.key = c->form == PBAY_SET ? scalar : key, .v = scalar};
     return true;
 }
 
-/* By key; equal ones stay in the order in which they came. */
-static int compare_items(const void *a, const void *b)
+static int compare_str(struct pbay_str x, struct pbay_str y)
 {
-    const struct pb_item *const *pa = a, *const *pb = b;
-    const struct pbay_str x = (*pa)->key, y = (*pb)->key;
     size_t n = x.n < y.n ? x.n : y.n;
     int sign = n ? memcmp(x.p, y.p, n) : 0;
 
-    if (sign == 0 && x.n != y.n)
-        sign = x.n < y.n ? -1 : 1;
+    return sign || x.n == y.n ? sign : x.n < y.n ? -1 : 1;
+}
+
+static uint64_t bits_of(double d)
+{
+    uint64_t bits;
+
+    static_assert(sizeof bits == sizeof d, "as in protobuf");
+    memcpy(&bits, &d, sizeof bits);
+    return bits;
+}
+
+/* Any total order does, but equal means the same: by their bits, two NaNs are one and 0 is not -0. */
+static int compare_scalars(enum pbay_type type, const union pb_scalar *x, const union pb_scalar *y)
+{
+    if (type == PBAY_FLOAT)
+        return (bits_of(x->d) > bits_of(y->d)) - (bits_of(x->d) < bits_of(y->d));
+    if (type == PBAY_STR || type == PBAY_BYTES)
+        return compare_str(x->s, y->s);
+    return (x->i > y->i) - (x->i < y->i);
+}
+
+/* By key; equal ones stay in the order in which they came. */
+static int compare_items(const void *a, const void *b, void *type)
+{
+    const struct pb_item *const *pa = a, *const *pb = b;
+    int sign = compare_scalars(*(enum pbay_type *)type, &(*pa)->key, &(*pb)->key);
+
     return sign ? sign : (*pa > *pb) - (*pa < *pb);
 }
 
-bool pb_items_settle(struct pb_value *v)
+/* Mark those that another one follows with the same key. */
+static void mark_dropped(enum pbay_type type, struct pb_value *v)
 {
-    struct pb_item **order;
+    struct pb_item **order = pb_alloc(v->n * sizeof(struct pb_item *));
+
+    for (size_t i = 0; i < v->n; i++)
+        order[i] = &v->items[i];
+    qsort_r(order, v->n, sizeof(struct pb_item *), compare_items, &type);
+    for (size_t i = 0; i + 1 < v->n; i++)
+        order[i]->dropped = compare_scalars(type, &order[i]->key, &order[i + 1]->key) == 0;
+    free(order);
+}
+
+bool pb_items_settle(const struct pbay_content *c, struct pb_value *v)
+{
     size_t kept = 0;
     bool twice;
 
-    if (v->n < 2)
+    if (v->n < 2 || c->form == PBAY_LIST)
         return false;
-    order = pb_alloc(v->n * sizeof(struct pb_item *));
-    for (size_t i = 0; i < v->n; i++)
-        order[i] = &v->items[i];
-    qsort(order, v->n, sizeof(struct pb_item *), compare_items);
-    for (size_t i = 0; i + 1 < v->n; i++)
-        order[i]->dropped = pbay_str_eq(order[i]->key, order[i + 1]->key);
-    free(order);
+    mark_dropped(c->form == PBAY_SET ? c->type : c->key, v);
     for (size_t i = 0; i < v->n; i++) {
         if (!v->items[i].dropped)
             v->items[kept++] = v->items[i];
@@ -145,12 +208,12 @@ bool pb_items_settle(struct pb_value *v)
     return twice;
 }
 
-void pb_message_begin(struct pbay_message *m, const struct pb_performative *p)
+void pb_message_begin(struct pbay_message *m, const struct pbay_performative *p)
 {
     m->data->performative = p;
     m->performative = p->name;
     for (size_t i = 0; i < p->n; i++)
-        m->data->values[i].set = p->contents[i].dict;
+        m->data->values[i].set = pb_is_many(&p->contents[i]) && !p->contents[i].optional;
 }
 
 static void free_data(struct pbay_message *m)
@@ -193,7 +256,7 @@ PBAY_API enum pbay_err pbay_message_init(struct pbay_message *m, const struct pb
     if (!start(m, protocols, protocol_id))
         return PBAY_INVALID;
     for (size_t i = 0; i < m->data->known->protocol->n; i++) {
-        const struct pb_performative *p = &m->data->known->protocol->performatives[i];
+        const struct pbay_performative *p = &m->data->known->protocol->performatives[i];
 
         if (strcmp(p->name, performative) != 0)
             continue;
@@ -235,31 +298,32 @@ PBAY_API void pbay_message_fini(struct pbay_message *m)
 
 /* ---- writing ---- */
 
-static bool check_dict(struct pbay_message *m, const struct pb_content *c, struct pb_value *v)
+static bool check_items(struct pbay_message *m, const struct pbay_content *c, struct pb_value *v)
 {
-    pb_items_settle(v);
+    pb_items_settle(c, v);
     for (size_t i = 0; i < v->n; i++) {
-        if (!pb_is_utf8(v->items[i].key))
-            return pb_message_wrong(m, c, "a key is not UTF-8");
-        if (!pb_scalar_check(m, c, &v->items[i].v))
+        if (!pb_key_check(m, c, &v->items[i].key) || !pb_scalar_check(m, c, &v->items[i].v))
             return false;
     }
     return true;
 }
 
+static bool check_value(struct pbay_message *m, const struct pbay_content *c, struct pb_value *v)
+{
+    if (!v->set)
+        return c->optional || pb_message_wrong(m, c, "not set");
+    c = pb_content_of(c, v);
+    return pb_is_many(c) ? check_items(m, c, v) : pb_scalar_check(m, c, &v->v);
+}
+
 static bool check(struct pbay_message *m)
 {
-    const struct pb_performative *p = m->data->performative;
+    const struct pbay_performative *p = m->data->performative;
 
     if (!pb_is_utf8(m->starter) || !pb_is_utf8(m->responder))
         return pb_message_wrong(m, NULL, "dialogue reference: a str is not UTF-8");
     for (size_t i = 0; i < p->n; i++) {
-        const struct pb_content *c = &p->contents[i];
-        struct pb_value *v = &m->data->values[i];
-
-        if (!v->set)
-            return pb_message_wrong(m, c, "not set");
-        if (c->dict ? !check_dict(m, c, v) : !pb_scalar_check(m, c, &v->v))
+        if (!check_value(m, &p->contents[i], &m->data->values[i]))
             return false;
     }
     return true;
@@ -281,126 +345,24 @@ PBAY_API enum pbay_err pbay_message_encode(struct pbay_message *m, struct pbay_s
     return PBAY_OK;
 }
 
-/* ---- set and get ---- */
+/* ---- what a message is ---- */
 
-/* The place of a content; NULL = the performative has none of that name. */
-static const struct pb_content *find(const struct pb_message_data *d, const char *name)
+const struct pbay_content *pb_content_find(const struct pbay_performative *p, struct pbay_str name)
 {
-    const struct pb_performative *p = d->performative;
-
     for (size_t i = 0; i < p->n; i++) {
-        if (strcmp(p->contents[i].name, name) == 0)
+        if (pbay_str_eq(name, pbay_str(p->contents[i].name)))
             return &p->contents[i];
     }
     return NULL;
 }
 
-static struct pb_value *value_of(struct pb_message_data *d, const struct pb_content *c)
+const struct pbay_content *pb_member_find(const struct pbay_content *c, struct pbay_str kind)
 {
-    return &d->values[c - d->performative->contents];
-}
-
-static bool is_type(const struct pb_content *c, enum pb_type type, bool dict)
-{
-    return c->dict == dict && (c->type == type || (type == PB_INT && c->type == PB_ENUM));
-}
-
-static enum pbay_err refused(struct pbay_message *m)
-{
-    m->data->failed = true;
-    return PBAY_INVALID;
-}
-
-/* The content to set; NULL: m->why, and encode fails from now on. */
-static const struct pb_content *settable(struct pbay_message *m, const char *name, enum pb_type type, bool dict)
-{
-    const struct pb_content *c = m->data ? find(m->data, name) : NULL;
-
-    if (c && is_type(c, type, dict))
-        return c;
-    if (c)
-        pb_message_expected(m, c);
-    else if (m->data)
-        pb_message_wrong(m, NULL, "no content \"%.40s\"", name);
-    if (m->data)
-        refused(m);
-    return NULL;
-}
-
-static enum pbay_err set_view(struct pbay_message *m, const char *name, enum pb_type type, struct pbay_str value)
-{
-    const struct pb_content *c = settable(m, name, type, false);
-
-    if (!c)
-        return PBAY_INVALID;
-    *value_of(m->data, c) = (struct pb_value){.set = true, .v.s = pb_message_keep(m->data, value)};
-    return PBAY_OK;
-}
-
-PBAY_API enum pbay_err pbay_message_set_str(struct pbay_message *m, const char *name, struct pbay_str value)
-{
-    return set_view(m, name, PB_STR, value);
-}
-
-PBAY_API enum pbay_err pbay_message_set_bytes(struct pbay_message *m, const char *name, struct pbay_str value)
-{
-    return set_view(m, name, PB_BYTES, value);
-}
-
-PBAY_API enum pbay_err pbay_message_set_int(struct pbay_message *m, const char *name, int64_t value)
-{
-    const struct pb_content *c = settable(m, name, PB_INT, false);
-    union pb_scalar v = {.i = value};
-
-    if (!c)
-        return PBAY_INVALID;
-    if (!pb_scalar_check(m, c, &v))
-        return refused(m);
-    *value_of(m->data, c) = (struct pb_value){.set = true, .v = v};
-    return PBAY_OK;
-}
-
-PBAY_API enum pbay_err pbay_message_set_item(struct pbay_message *m, const char *name, struct pbay_str key,
-                                             struct pbay_str value)
-{
-    const struct pb_content *c = settable(m, name, PB_BYTES, true);
-
-    if (!c)
-        return PBAY_INVALID;
-    if (!pb_item_add(m, c, value_of(m->data, c), pb_message_keep(m->data, key),
-                     (union pb_scalar){.s = pb_message_keep(m->data, value)}))
-        return refused(m);
-    return PBAY_OK;
-}
-
-PBAY_API struct pbay_str pbay_message_str(const struct pbay_message *m, const char *name)
-{
-    const struct pb_content *c = find(m->data, name);
-
-    assert(c && (is_type(c, PB_STR, false) || is_type(c, PB_BYTES, false)));
-    return value_of(m->data, c)->set ? value_of(m->data, c)->v.s : pbay_str("");
-}
-
-PBAY_API int64_t pbay_message_int(const struct pbay_message *m, const char *name)
-{
-    const struct pb_content *c = find(m->data, name);
-
-    assert(c && is_type(c, PB_INT, false));
-    return value_of(m->data, c)->v.i;
-}
-
-PBAY_API struct pbay_str pbay_message_item(const struct pbay_message *m, const char *name, const char *key)
-{
-    const struct pb_content *c = find(m->data, name);
-    const struct pb_value *v;
-
-    assert(c && is_type(c, PB_BYTES, true));
-    v = value_of(m->data, c);
-    for (size_t i = v->n; i > 0; i--) {
-        if (pbay_str_eq(v->items[i - 1].key, pbay_str(key)))
-            return v->items[i - 1].v.s;
+    for (size_t i = 0; i < c->n; i++) {
+        if (pbay_str_eq(kind, pbay_str(c->members[i].kind)))
+            return &c->members[i];
     }
-    return pbay_str("");
+    return NULL;
 }
 
 PBAY_API bool pbay_message_is(const struct pbay_message *m, const char *performative)

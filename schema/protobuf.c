@@ -3,8 +3,9 @@
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-static_assert(PBAY_MAX_CONTENTS <= PB_MAX_FIELDS, "a performative's contents have slots");
+static_assert(PBAY_MAX_CONTENTS <= PBAY_MAX_FIELDS && PBAY_MAX_PERFORMATIVES <= PBAY_MAX_FIELDS, "they have slots");
 
 /* ---- shapes ---- */
 
@@ -33,9 +34,12 @@ static const struct field envelope_fields[] = {{"to", 1, BYTES, PLAIN},
                                                {"message", 4, BYTES, PLAIN},
                                                {"uri", 5, BYTES, PLAIN}};
 static const struct field enum_fields[] = {{"value", 1, INT, PLAIN}};
-static const struct field entry_bytes_fields[] = {{"key", 1, BYTES, PLAIN}, {"value", 2, BYTES, PLAIN}};
-static const struct field entry_int_fields[] = {{"key", 1, BYTES, PLAIN}, {"value", 2, INT, PLAIN}};
-static const struct field entry_float_fields[] = {{"key", 1, BYTES, PLAIN}, {"value", 2, DOUBLE, PLAIN}};
+static const struct field str_bytes_fields[] = {{"key", 1, BYTES, PLAIN}, {"value", 2, BYTES, PLAIN}};
+static const struct field str_int_fields[] = {{"key", 1, BYTES, PLAIN}, {"value", 2, INT, PLAIN}};
+static const struct field str_float_fields[] = {{"key", 1, BYTES, PLAIN}, {"value", 2, DOUBLE, PLAIN}};
+static const struct field int_bytes_fields[] = {{"key", 1, INT, PLAIN}, {"value", 2, BYTES, PLAIN}};
+static const struct field int_int_fields[] = {{"key", 1, INT, PLAIN}, {"value", 2, INT, PLAIN}};
+static const struct field int_float_fields[] = {{"key", 1, INT, PLAIN}, {"value", 2, DOUBLE, PLAIN}};
 
 #define ROW(fields) fields, sizeof(fields) / sizeof *(fields)
 
@@ -43,10 +47,11 @@ static const struct {
     const struct field *fields;
     size_t n;
 } common[PB_COMMON_COUNT] = {
-    [PB_SHAPE_MESSAGE] = {ROW(message_fields)},         [PB_SHAPE_DIALOGUE] = {ROW(dialogue_fields)},
-    [PB_SHAPE_ENVELOPE] = {ROW(envelope_fields)},       [PB_SHAPE_ENUM] = {ROW(enum_fields)},
-    [PB_SHAPE_ENTRY_BYTES] = {ROW(entry_bytes_fields)}, [PB_SHAPE_ENTRY_INT] = {ROW(entry_int_fields)},
-    [PB_SHAPE_ENTRY_FLOAT] = {ROW(entry_float_fields)},
+    [PB_SHAPE_MESSAGE] = {ROW(message_fields)},     [PB_SHAPE_DIALOGUE] = {ROW(dialogue_fields)},
+    [PB_SHAPE_ENVELOPE] = {ROW(envelope_fields)},   [PB_SHAPE_ENUM] = {ROW(enum_fields)},
+    [PB_SHAPE_STR_BYTES] = {ROW(str_bytes_fields)}, [PB_SHAPE_STR_INT] = {ROW(str_int_fields)},
+    [PB_SHAPE_STR_FLOAT] = {ROW(str_float_fields)}, [PB_SHAPE_INT_BYTES] = {ROW(int_bytes_fields)},
+    [PB_SHAPE_INT_INT] = {ROW(int_int_fields)},     [PB_SHAPE_INT_FLOAT] = {ROW(int_float_fields)},
 };
 
 static ProtobufCFieldDescriptor describe(const struct field *f, size_t i)
@@ -62,6 +67,7 @@ static ProtobufCFieldDescriptor describe(const struct field *f, size_t i)
         break;
     case LIST:
         d.label = PROTOBUF_C_LABEL_REPEATED;
+        d.flags = f->type == BYTES ? 0 : PROTOBUF_C_FIELD_FLAG_PACKED; /* read in either way */
         d.quantifier_offset = (unsigned)(at + offsetof(struct pb_list, n));
         d.offset = (unsigned)(at + offsetof(struct pb_list, p));
         break;
@@ -74,6 +80,12 @@ static ProtobufCFieldDescriptor describe(const struct field *f, size_t i)
     return d;
 }
 
+/* Of a structure with n slots; a oneof has one. */
+static size_t size_with(size_t n)
+{
+    return offsetof(struct pb_flat, slot) + (n ? n : 1) * sizeof(union pb_slot);
+}
+
 /* Field i has slot i, save in a oneof. Nothing is looked up by name, so there is no index of names. */
 static pb_shape new_shape(struct pb_arena *arena, const struct field *fields, size_t n)
 {
@@ -81,7 +93,7 @@ static pb_shape new_shape(struct pb_arena *arena, const struct field *fields, si
     ProtobufCFieldDescriptor *descriptors = pb_arena_alloc(arena, n * sizeof *descriptors);
     ProtobufCIntRange *ranges = pb_arena_alloc(arena, (n + 1) * sizeof *ranges);
 
-    assert(n <= PB_MAX_FIELDS);
+    assert(n <= PBAY_MAX_FIELDS);
     for (size_t i = 0; i < n; i++) {
         assert(i == 0 || fields[i].number > fields[i - 1].number);
         descriptors[i] = describe(&fields[i], i);
@@ -93,7 +105,7 @@ static pb_shape new_shape(struct pb_arena *arena, const struct field *fields, si
                                           .short_name = "",
                                           .c_name = "",
                                           .package_name = "",
-                                          .sizeof_message = sizeof(struct pb_flat),
+                                          .sizeof_message = size_with(n),
                                           .n_fields = (unsigned)n,
                                           .fields = n ? descriptors : NULL,
                                           .n_field_ranges = (unsigned)n,
@@ -107,42 +119,74 @@ void pb_shapes_common(struct pbay_protocols *p)
         p->common[i] = new_shape(&p->arena, common[i].fields, common[i].n);
 }
 
-static struct field field_of(const struct pb_content *c)
+static struct field field_of(const struct pbay_content *c)
 {
-    static const ProtobufCType plain[] = {
-        [PB_STR] = BYTES, [PB_BYTES] = BYTES, [PB_INT] = INT, [PB_FLOAT] = DOUBLE, [PB_ENUM] = BYTES};
+    static const ProtobufCType types[] = {
+        [PBAY_STR] = BYTES, [PBAY_BYTES] = BYTES, [PBAY_INT] = INT,     [PBAY_FLOAT] = DOUBLE,
+        [PBAY_BOOL] = INT,  [PBAY_ENUM] = BYTES,  [PBAY_CUSTOM] = BYTES};
 
-    return (struct field){c->name, c->field, c->dict ? BYTES : plain[c->type], c->dict ? LIST : PLAIN};
+    return (struct field){c->name, c->field, c->form == PBAY_DICT ? BYTES : types[c->type],
+                          pb_is_many(c) ? LIST : PLAIN};
 }
 
-void pb_shapes_of(struct pbay_protocols *p, struct pb_known *k)
+size_t pb_slots_of(const struct pbay_content *c)
 {
-    const struct pb_protocol *protocol = k->protocol;
-    struct field fields[PB_MAX_FIELDS], oneof[PB_MAX_FIELDS];
+    if (c->form == PBAY_UNION)
+        return 2 * c->n;
+    return c->optional ? 2 : 1;
+}
 
-    assert(protocol->n <= PB_MAX_FIELDS);
-    k->performatives = pb_arena_alloc(&p->arena, protocol->n * sizeof(pb_shape));
-    for (size_t i = 0; i < protocol->n; i++) {
-        const struct pb_performative *performative = &protocol->performatives[i];
+/* One value at fields[n]; returns the number of fields then. */
+static size_t add_field(struct field fields[PBAY_MAX_FIELDS], size_t n, const struct pbay_content *c, bool is_set)
+{
+    assert(n + 1 + is_set <= PBAY_MAX_FIELDS);
+    fields[n++] = field_of(c);
+    if (is_set)
+        fields[n++] = (struct field){"is_set", c->field + 1, INT, PLAIN};
+    return n;
+}
 
-        assert(performative->n <= PBAY_MAX_CONTENTS);
-        oneof[i] = (struct field){performative->name, performative->field, BYTES, ONEOF};
-        for (size_t c = 0; c < performative->n; c++)
-            fields[c] = field_of(&performative->contents[c]);
-        k->performatives[i] = new_shape(&p->arena, fields, performative->n);
+static pb_shape shape_of(struct pb_arena *arena, const struct pbay_performative *performative)
+{
+    struct field fields[PBAY_MAX_FIELDS];
+    size_t n = 0;
+
+    assert(performative->n <= PBAY_MAX_CONTENTS);
+    for (size_t i = 0; i < performative->n; i++) {
+        const struct pbay_content *c = &performative->contents[i];
+
+        for (size_t k = 0; c->form == PBAY_UNION && k < c->n; k++)
+            n = add_field(fields, n, &c->members[k], true);
+        if (c->form != PBAY_UNION)
+            n = add_field(fields, n, c, c->optional);
     }
-    k->content = new_shape(&p->arena, oneof, protocol->n);
+    return new_shape(arena, fields, n);
 }
 
-pb_shape pb_shape_of_entry(const struct pbay_protocols *p, enum pb_type type)
+void pb_shapes_of(struct pb_known *k)
 {
-    static const enum pb_common shapes[] = {[PB_STR] = PB_SHAPE_ENTRY_BYTES,
-                                            [PB_BYTES] = PB_SHAPE_ENTRY_BYTES,
-                                            [PB_INT] = PB_SHAPE_ENTRY_INT,
-                                            [PB_FLOAT] = PB_SHAPE_ENTRY_FLOAT};
+    const struct pbay_protocol *protocol = k->protocol;
+    struct field oneof[PBAY_MAX_FIELDS];
 
-    assert(type != PB_ENUM); /* no protocol has a map of them */
-    return p->common[shapes[type]];
+    assert(protocol->n > 0 && protocol->n <= PBAY_MAX_PERFORMATIVES);
+    k->performatives = pb_arena_alloc(&k->arena, protocol->n * sizeof(pb_shape));
+    for (size_t i = 0; i < protocol->n; i++) {
+        const struct pbay_performative *performative = &protocol->performatives[i];
+
+        oneof[i] = (struct field){performative->name, performative->field, BYTES, ONEOF};
+        k->performatives[i] = shape_of(&k->arena, performative);
+    }
+    k->content = new_shape(&k->arena, oneof, protocol->n);
+}
+
+pb_shape pb_shape_of_entry(const struct pbay_protocols *p, const struct pbay_content *c)
+{
+    enum pb_common bytes = c->key == PBAY_STR ? PB_SHAPE_STR_BYTES : PB_SHAPE_INT_BYTES;
+
+    assert(c->type != PBAY_ENUM && c->type != PBAY_CUSTOM); /* AEA has no maps, lists and sets of them */
+    if (c->type == PBAY_STR || c->type == PBAY_BYTES)
+        return p->common[bytes];
+    return p->common[bytes + (c->type == PBAY_FLOAT ? 2 : 1)];
 }
 
 /* ---- bounded memory for what is unpacked ---- */
@@ -216,14 +260,61 @@ struct pbay_str pb_slot_view(const union pb_slot *slot)
     return (struct pbay_str){(const char *)slot->bytes.data, slot->bytes.len};
 }
 
+/* A varint's value; its bytes beyond 64 bits do not count. */
+static bool take_varint(struct pbay_str *s, uint64_t *v)
+{
+    *v = 0;
+    for (unsigned i = 0; i < 10 && s->n; i++) {
+        uint8_t byte = (uint8_t)*s->p;
+
+        *v |= (uint64_t)(byte & 0x7f) << 7 * i;
+        s->p++;
+        s->n--;
+        if (!(byte & 0x80))
+            return true;
+    }
+    return false;
+}
+
+/* What follows a tag of this wire type. */
+static bool skip_field(struct pbay_str *s, uint64_t wire_type)
+{
+    static const uint8_t fixed[] = {[1] = 8, [5] = 4};
+    uint64_t n = 0;
+
+    if (wire_type == 0)
+        return take_varint(s, &n);
+    if (wire_type == 2 && !take_varint(s, &n))
+        return false;
+    if (wire_type != 2)
+        n = wire_type < sizeof fixed ? fixed[wire_type] : 0;
+    if (n > s->n || (n == 0 && wire_type != 2))
+        return false;
+    s->p += n;
+    s->n -= (size_t)n;
+    return true;
+}
+
+bool pb_is_protobuf(struct pbay_str bytes)
+{
+    while (bytes.n) {
+        uint64_t tag;
+
+        if (!take_varint(&bytes, &tag) || tag >> 3 == 0 || tag > UINT32_MAX || !skip_field(&bytes, tag & 7))
+            return false;
+    }
+    return true;
+}
+
 /* ---- writing ---- */
 
 void pb_flat_init(struct pb_flat *f, pb_shape s)
 {
-    *f = (struct pb_flat){.base.descriptor = s};
+    memset(f, 0, s->sizeof_message);
+    f->base.descriptor = s;
 }
 
-static ProtobufCBinaryData data_of(struct pbay_str s)
+ProtobufCBinaryData pb_data_of(struct pbay_str s)
 {
     union {
         const char *in;
@@ -236,7 +327,7 @@ static ProtobufCBinaryData data_of(struct pbay_str s)
 void pb_flat_bytes(struct pb_flat *f, size_t i, struct pbay_str s)
 {
     f->has[i] = s.n > 0;
-    f->slot[i].bytes = data_of(s);
+    f->slot[i].bytes = pb_data_of(s);
 }
 
 void pb_flat_int(struct pb_flat *f, size_t i, int64_t v)
@@ -254,7 +345,7 @@ void pb_flat_float(struct pb_flat *f, size_t i, double v)
 void pb_flat_oneof(struct pb_flat *f, uint32_t number, struct pbay_str s)
 {
     f->which = number;
-    f->slot[0].bytes = data_of(s);
+    f->slot[0].bytes = pb_data_of(s);
 }
 
 void pb_pack(struct pb_buf *b, const struct pb_flat *f)

@@ -11,11 +11,15 @@
 
 #include "schema/message.h"
 
-#define PB_MAX_FIELDS PB_MAX_PERFORMATIVES
-
+/* A field that may come several times; bool is an integer here, too. */
 struct pb_list {
     size_t n;
-    ProtobufCBinaryData *p;
+    union {
+        void *any;
+        ProtobufCBinaryData *bytes;
+        int64_t *i;
+        double *d;
+    } p;
 };
 
 union pb_slot {
@@ -28,16 +32,22 @@ union pb_slot {
 struct pb_flat {
     ProtobufCMessage base;
     uint32_t which; /* number of the field that a oneof has, which is in slot[0]; 0 = none */
-    protobuf_c_boolean has[PB_MAX_FIELDS];
-    union pb_slot slot[PB_MAX_FIELDS]; /* in the order of the fields */
+    protobuf_c_boolean has[PBAY_MAX_FIELDS];
+    union pb_slot slot[PBAY_MAX_FIELDS]; /* in the order of the fields; of one that was unpacked no more than it has */
 };
 
 enum { PB_BODY = 1, PB_DIALOGUE_MESSAGE = 2 };                   /* numbers in Message */
 enum { PB_ID, PB_STARTER, PB_RESPONDER, PB_TARGET, PB_CONTENT }; /* slots of DialogueMessage */
 enum { PB_KEY, PB_VALUE };                                       /* slots of an entry */
 
-/* Entries of a map with values of the type. */
-pb_shape pb_shape_of_entry(const struct pbay_protocols *p, enum pb_type type);
+/* Entries of a map with keys and values of these types. */
+pb_shape pb_shape_of_entry(const struct pbay_protocols *p, const struct pbay_content *c);
+
+/* Fields, hence slots, that a content has: its value, and is_set behind it; those of each member of a union. */
+size_t pb_slots_of(const struct pbay_content *c);
+
+/* Is this a message of any kind, well-formed? */
+bool pb_is_protobuf(struct pbay_str bytes);
 
 /* ---- reading ---- */
 
@@ -74,6 +84,8 @@ void pb_flat_init(struct pb_flat *f, pb_shape s);
 void pb_flat_bytes(struct pb_flat *f, size_t i, struct pbay_str s);
 void pb_flat_int(struct pb_flat *f, size_t i, int64_t v);
 void pb_flat_float(struct pb_flat *f, size_t i, double v);
+
+ProtobufCBinaryData pb_data_of(struct pbay_str s);
 
 /* A oneof has this member. */
 void pb_flat_oneof(struct pb_flat *f, uint32_t number, struct pbay_str s);

@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct pbay_str bytes = {(const char *)data, n};
 
     for (size_t i = 0; i < protocols->n; i++)
-        message(protocols, protocols->known[i].protocol->id, bytes);
+        message(protocols, protocols->known[i]->protocol->id, bytes);
     envelope(protocols, bytes);
     pbay_protocols_destroy(&protocols);
     return 0;

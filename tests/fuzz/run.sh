@@ -11,7 +11,7 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$top"
 seconds=15
 [ "${1-}" = --long ] && seconds=3600
-targets="frame core message yaml conf stub_lines http_text"
+targets="frame core message yaml conf protocol stub_lines http_text"
 seeds=tests/fuzz/corpus
 findings=build/fuzz/findings
 
@@ -39,6 +39,7 @@ fuzz() {
 seeds_of() {
     case $1 in
     yaml | conf) echo tests/config ;;
+    protocol) echo schema/protocols ;;
     *) echo "$seeds/$1" ;;
     esac
 }

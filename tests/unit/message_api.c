@@ -245,10 +245,11 @@ static void test_key_twice(void **state)
 
 /* ---- a table of one's own ---- */
 
-static const struct pb_content own_contents[] = {{.name = "ratio", .field = 1, .type = PB_FLOAT},
-                                                 {.name = "names", .field = 40, .type = PB_STR, .dict = true}};
-static const struct pb_performative own_performative = {"tell", 9, 2, own_contents};
-static const struct pb_protocol own_protocol = {"acme/own:0.1.0", 1, &own_performative};
+static const struct pbay_content own_contents[] = {{.name = "ratio", .field = 1, .type = PBAY_FLOAT},
+                                                   {.name = "names", .field = 40, .type = PBAY_STR, .form = PBAY_DICT}};
+static const struct pbay_performative own_performative = {.name = "tell", .field = 9, .n = 2, .contents = own_contents};
+static const struct pbay_protocol own_protocol = {
+    .name = "own", .id = "acme/own:0.1.0", .n = 1, .performatives = &own_performative};
 
 static void expect_own(const struct pbay_protocols *own, struct world *w, double ratio, const char *want, size_t n)
 {
@@ -266,18 +267,12 @@ static void expect_own(const struct pbay_protocols *own, struct world *w, double
 /* Tables need not be the built-in ones. A zero is not written, a negative one is. */
 static void test_own_table(void **state)
 {
-    struct pb_known known = {.protocol = &own_protocol};
-    struct pbay_protocols own = {.n = 1, .known = &known};
     struct world *w = *state;
 
-    assert_true(pbay_pubid_parse(S(own_protocol.id), &known.id));
-    pb_shapes_common(&own);
-    pb_shapes_of(&own, &known);
-    expect_own(&own, w, 0.0, "\x12\x06\x08\x01\x2a\x02\x4a\x00", 8);
-    expect_own(&own, w, -0.0, "\x12\x0f\x08\x01\x2a\x0b\x4a\x09\x09\0\0\0\0\0\0\0\x80", 17);
-    pbay_message_fini(&w->m);
-    pbay_message_fini(&w->other);
-    pb_arena_fini(&own.arena);
+    assert_int_equal(pbay_protocols_add(w->protocols, &own_protocol), PBAY_OK);
+    assert_ptr_equal(pbay_protocols_find(w->protocols, S("acme/own:0.1.0")), &own_protocol);
+    expect_own(w->protocols, w, 0.0, "\x12\x06\x08\x01\x2a\x02\x4a\x00", 8);
+    expect_own(w->protocols, w, -0.0, "\x12\x0f\x08\x01\x2a\x0b\x4a\x09\x09\0\0\0\0\0\0\0\x80", 17);
 }
 
 /* ---- envelope ---- */
