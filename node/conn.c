@@ -309,7 +309,7 @@ static bool is_quiet(struct pbay_link *link)
  * to it until then. */
 static void leave(struct pbay_link *link)
 {
-    link->leaving = true;
+    link->leaving = link->draining = true;
     pb_link_lock(&link->io);
     pb_session_drain(&link->io.session);
     pb_link_unlock(&link->io, true);
@@ -333,13 +333,14 @@ static bool is_drained(struct pbay_link *link, int64_t now)
 
 static void begin_drain(struct pbay_link *link, int64_t now)
 {
-    link->draining = true;
+    link->stopping = true;
+    link->draining = !link->ops->answers;
     link->drain_at = now + link->drain_ms;
 }
 
 static void look_at_signals(struct pbay_link *link, int64_t now)
 {
-    if (stop_signal && !link->draining)
+    if (stop_signal && !link->stopping)
         begin_drain(link, now);
     if (trace_signal) {
         trace_signal = 0;
@@ -358,7 +359,7 @@ static bool work(struct pbay_link *link, int64_t now)
     }
     if (link->again && now >= link->again_at)
         conn_unblock(link);
-    if (!link->connected && !link->draining && now >= link->connect_at)
+    if (!link->connected && !link->stopping && now >= link->connect_at)
         try_connect(link);
     if (link->connected && now >= link->timer_at)
         fire_timer(link);
@@ -379,7 +380,7 @@ static int64_t next_due(const struct pbay_link *link, int64_t now)
 {
     int64_t due = INT64_MAX;
 
-    if (!link->connected && !link->draining)
+    if (!link->connected && !link->stopping)
         due = link->connect_at;
     if (link->connected)
         due = earlier(due, link->timer_at);
@@ -387,7 +388,7 @@ static int64_t next_due(const struct pbay_link *link, int64_t now)
         due = earlier(due, link->again_at);
     if (link->kept)
         due = earlier(due, now + IDLE_MS);
-    if (link->draining)
+    if (link->stopping)
         due = earlier(due, earlier(link->drain_at, now + WATCH_MS));
     return due;
 }
@@ -416,7 +417,7 @@ static int run(struct pbay_link *link)
         }
         look_at_signals(link, now);
         more = work(link, now);
-        if (link->draining && is_drained(link, now))
+        if (link->stopping && is_drained(link, now))
             return 0;
         wait_for_work(link, more ? now : next_due(link, now));
     }

@@ -67,7 +67,8 @@ struct pbay_link {
 
     /* the ops thread only */
     bool connected, want_receive, again;
-    bool draining; /* SIGTERM: nothing is received any more */
+    bool stopping; /* SIGTERM has come */
+    bool draining; /* nothing is received any more */
     bool leaving;  /* and the package is quiet: the broker was told DRAIN */
     bool serve;    /* the package's descriptor is readable, but nothing can be received */
     int64_t connect_at, connected_at, again_at, timer_at, drain_at;

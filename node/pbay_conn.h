@@ -60,10 +60,13 @@ struct pbay_conn_ops {
      * outside world all the same, until fd is not readable any more. NULL = the outside world waits. */
     void (*serve)(void *self);
 
-    /* SIGTERM: take nothing new; receive is not called any more. Called when it comes and again at least every 250 ms,
-     * until it returns true: nothing is under way that an envelope could still answer. Until then envelopes are given
-     * to send as before; from then on none is started. The process does not end before, up to its deadline. NULL =
-     * true. */
+    /* What receive gives answers what was sent: it is called until drain has returned true, not only until SIGTERM. */
+    bool answers;
+
+    /* SIGTERM: take nothing new; receive is not called any more, unless it gives answers. Called when it comes and
+     * again at least every 250 ms, until it returns true: nothing is under way that an envelope could still answer.
+     * Until then envelopes are given to send as before; from then on none is started. The process does not end before,
+     * up to its deadline. NULL = true. */
     bool (*drain)(void *self);
 };
 

@@ -1,12 +1,14 @@
 /* Test agent that is led by lines on standard input, and tells on standard output what it sees.
  *
  * in:  to ADDRESS CONNECTION PROTOCOL OPERATION   where the next envelopes go; "-" = nothing there
+ *      url URL             these are requests from here on: GET URL/NUMBER with a body
  *      send COUNT SIZE     so many more, as the OutBox takes them; each begins with its number in eight digits
  *      say TEXT            one with this message
  *      fill SIZE           as many as the OutBox takes now
  * out: full COUNT          it takes no more; so many were put so far
  *      ended NUMBER CODE TEXT
  *      got TEXT            an envelope, acknowledged by the next get
+ *      replied STATUS BODY the answer to such a request
  *      asked PATH          an HTTP request, answered with its path as the body
  *      answered CODE TEXT  how such an answer has ended
  *      left COUNT          the end of standard input: closed, with so many envelopes whose end is not known
@@ -37,7 +39,7 @@ struct conductor {
     char line[MAX_LINE];
     size_t n;
     bool over;
-    char to[MAX_LINE], connection[MAX_LINE], protocol[MAX_LINE], operation[MAX_LINE], message[MAX_SIZE];
+    char to[MAX_LINE], connection[MAX_LINE], protocol[MAX_LINE], operation[MAX_LINE], url[MAX_LINE], message[MAX_SIZE];
     unsigned put, wanted, told; /* numbers: put so far, to be put, those whose end was told */
     size_t size;
     unsigned number_of_tag[MAX_TAGS]; /* 0 = an answer */
@@ -76,14 +78,38 @@ static enum pbay_err put(struct conductor *c, struct pbay_str message)
     return err;
 }
 
+static enum pbay_err put_request(struct conductor *c, struct pbay_str body)
+{
+    struct pbay_message m = {0};
+    struct pbay_str bytes;
+    char url[MAX_LINE + 16];
+    enum pbay_err err;
+
+    snprintf(url, sizeof url, "%s/%u", c->url, c->put + 1);
+    if (pbay_message_init(&m, c->protocols, pbay_str(HTTP), "request"))
+        fail("no message");
+    m.starter = pbay_str(url);
+    pbay_message_set_str(&m, "method", pbay_str("get"));
+    pbay_message_set_str(&m, "url", pbay_str(url));
+    pbay_message_set_str(&m, "version", pbay_str(""));
+    pbay_message_set_str(&m, "headers", pbay_str(""));
+    pbay_message_set_bytes(&m, "body", body);
+    if (pbay_message_encode(&m, &bytes))
+        fail(m.why);
+    err = put(c, bytes);
+    pbay_message_fini(&m);
+    return err;
+}
+
 static enum pbay_err put_numbered(struct conductor *c, size_t size)
 {
+    struct pbay_str message = {c->message, size};
     char digits[DIGITS + 1];
 
     snprintf(digits, sizeof digits, "%08u", (c->put + 1) % 100000000);
     memset(c->message, '.', size);
     memcpy(c->message, digits, DIGITS);
-    return put(c, (struct pbay_str){c->message, size});
+    return c->url[0] ? put_request(c, message) : put(c, message);
 }
 
 static void put_some(struct conductor *c)
@@ -98,6 +124,11 @@ static void on_to(struct conductor *c, const char *arguments)
 {
     if (sscanf(arguments, "%511s %511s %511s %511s", c->to, c->connection, c->protocol, c->operation) != 4)
         fail("to: expected four words");
+}
+
+static void on_url(struct conductor *c, const char *arguments)
+{
+    snprintf(c->url, sizeof c->url, "%s", arguments);
 }
 
 static void on_send(struct conductor *c, const char *arguments)
@@ -131,7 +162,7 @@ static void on_fill(struct conductor *c, const char *arguments)
 static const struct command {
     const char *name;
     void (*run)(struct conductor *, const char *arguments);
-} commands[] = {{"to ", on_to}, {"send ", on_send}, {"say ", on_say}, {"fill ", on_fill}};
+} commands[] = {{"to ", on_to}, {"url ", on_url}, {"send ", on_send}, {"say ", on_say}, {"fill ", on_fill}};
 
 static void obey(struct conductor *c, const char *line)
 {
@@ -213,21 +244,33 @@ static void answer(struct conductor *c, const struct pbay_envelope *e, const str
     pbay_message_fini(&m);
 }
 
-static enum pbay_err take(struct conductor *c, int timeout)
+/* What came; an answer or a request is told as what it says. */
+static void show(struct conductor *c, const struct pbay_envelope *e)
 {
     struct pbay_message m = {0};
+    char what[32];
+    bool is_http = pbay_str_eq(e->protocol_id, pbay_str(HTTP)) &&
+                   pbay_message_decode(&m, c->protocols, e->protocol_id, e->message) == PBAY_OK;
+
+    if (is_http && pbay_message_is(&m, "request")) {
+        answer(c, e, &m);
+    } else if (is_http) {
+        snprintf(what, sizeof what, "replied %d", (int)pbay_message_int(&m, "status_code"));
+        tell(what, pbay_message_str(&m, "body"));
+    } else {
+        tell("got", e->message);
+    }
+    pbay_message_fini(&m);
+}
+
+static enum pbay_err take(struct conductor *c, int timeout)
+{
     struct pbay_envelope e;
     enum pbay_err err = pbay_get(c->agent, &e, NULL, timeout);
 
-    if (err)
-        return err;
-    if (pbay_str_eq(e.protocol_id, pbay_str(HTTP)) &&
-        pbay_message_decode(&m, c->protocols, e.protocol_id, e.message) == PBAY_OK && pbay_message_is(&m, "request"))
-        answer(c, &e, &m);
-    else
-        tell("got", e.message);
-    pbay_message_fini(&m);
-    return PBAY_OK;
+    if (!err)
+        show(c, &e);
+    return err;
 }
 
 static void take_outcomes(struct conductor *c, int timeout)

@@ -4,6 +4,7 @@ To add one: a class, and its row in PACKAGES.
 """
 import fcntl
 import http.client
+import http.server
 import os
 import re
 import socket
@@ -239,6 +240,75 @@ class HttpServer(Package):
         w.check(self.conductor.said("asked") == ["/2"], "what is forbidden came in")
 
 
+class HttpClient(Package):
+    """Its outside world is a server that answers each path with itself. One request at a time, so that they end in order."""
+
+    name, public_id, folder, executable = "http_client", "valory/http_client:0.23.0", SHARE + "http_client", LIBEXEC + "http_client"
+    protocol = w.HTTP
+    override = "config:\n  max_requests: 1\n  timeout: 60\n"
+    bad_override = "config:\n  timeout: soon\n"
+    bad_says = "expected an integer, found 'soon'"
+    edit = {"excluded_protocols: []": "excluded_protocols: ['%s#delete']" % w.HTTP}
+
+    def __init__(self):
+        super().__init__()
+        self.paths = []
+        self.server = PathServer(("127.0.0.1", 0), PathHandler)
+        self.server.paths = self.paths
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def target(self, protocol=None):
+        super().target(protocol)
+        self.conductor.tell("url", "http://127.0.0.1:%d" % self.server.server_address[1])
+
+    def seen(self):
+        return [int(path[1:]) for path in list(self.paths)]
+
+    def check_driven(self, once):
+        """The agent has every answer."""
+        everyone = ["200 /%d" % n for n in range(1, self.conductor.sent + 1)]
+        w.wait_for(lambda: set(self.conductor.said("replied")) == set(everyone), w.GUARD, "all answers")
+        replied = self.conductor.said("replied")
+        w.check(w.firsts(replied) == everyone, "the answers are not in order")
+        w.check(not once or len(replied) == len(everyone), "an answer came twice")
+
+    def restricted(self):
+        """An answer is named as its request is, so what may go out may come back."""
+        rule = self.world.rule("http_client", "restricted_to_protocols", item=True)
+        refused_out(self, w.DEFAULT, rule + ": restricted_to_protocols does not name it")
+        rule = self.world.rule("http_client", "excluded_protocols") + ": excluded_protocols names it"
+        for operation, expected in (("delete", ("REFUSED", rule)), ("get", ("OK", "")),
+                                    ("post", ("FAILED", "no request for HTTP: its operation is not its method"))):
+            self.conductor.to("outside", self.public_id, w.HTTP, operation)
+            self.conductor.send(1)
+            number, code, text = self.conductor.wait_ended()[-1]
+            w.check((code, text) == expected, "%s: the sender is told %s %s" % (operation, code, text))
+            w.check((number in self.seen()) == (operation == "get"), "%s at the server" % operation)
+        w.check(self.conductor.said("replied") == ["200 /%d" % n for n in self.seen()], "answers")
+
+
+class PathServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """Its client was killed."""
+
+
+class PathHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.paths.append(self.path)
+        body = self.path.encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
 def refused_out(package, protocol, rule):
     """Agent -> connection: its sender is told which rule."""
     package.target(protocol)
@@ -254,4 +324,4 @@ def refused_in(package, rule):
     w.check(all((e["code"], e["text"]) == ("REFUSED", rule) for e in ends), "the connection was told %s" % ends)
 
 
-PACKAGES = {package.name: package for package in (Stub, Loop, Clock, HttpServer)}
+PACKAGES = {package.name: package for package in (Stub, Loop, Clock, HttpServer, HttpClient)}

@@ -147,7 +147,7 @@ enum pbay_err rig_receive(struct rig *rig)
     uint64_t tag = 0;
     enum pbay_err err;
 
-    RIG_CHECK(rig, rig->connected && !rig->draining);
+    RIG_CHECK(rig, rig->connected && (!rig->draining || rig->ops->answers));
     if (!rig->ops->receive)
         return PBAY_AGAIN;
     rig->link.why[0] = 0;
@@ -257,5 +257,7 @@ void rig_await_drained(struct rig *rig)
         RIG_CHECK(rig, fake_now() < guard);
         wait_for_outside(rig);
         rig_serve(rig);
+        while (rig->ops->answers && rig_receive(rig) == PBAY_OK)
+            ;
     }
 }

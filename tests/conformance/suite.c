@@ -329,7 +329,10 @@ static void test_drain(void **state)
     assert_true(rig->package->feed(rig));
     rig_await(rig);
     rig_outcome(rig, 0, PBAY_FAILED); /* that was all of it: nobody will answer */
+    if (rig->ops->answers)
+        assert_true(rig->package->feed(rig)); /* its answer is waited for */
     rig_await_drained(rig);
+    assert_int_equal(rig->n_given, rig->ops->answers ? 1 : 0);
 }
 
 /* ---- any order ---- */

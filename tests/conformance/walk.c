@@ -62,7 +62,9 @@ static bool step_feed(struct walker *w)
 
 static bool step_receive(struct walker *w)
 {
-    if (!w->rig->connected || w->rig->draining || w->rig->n_given == RIG_MAX_GIVEN)
+    bool over = w->rig->draining && !w->rig->ops->answers;
+
+    if (!w->rig->connected || over || w->rig->n_given == RIG_MAX_GIVEN)
         return false;
     rig_receive(w->rig);
     return true;

@@ -117,6 +117,7 @@ static enum pbay_err package_receive(void *self, struct pbay_envelope *e, uint64
     p->n--;
     if (p->n == 3 && memcmp(p->line, "die", 3) == 0)
         return pbay_link_fail(p->link, PBAY_IO, "the outside world is gone");
+    p->gone += p->draining;
     *tag = (uint64_t)p->line[0];
     e->to = pbay_str(p->line[0] == '!' ? "" : pbay_link_agent(p->link));
     e->sender = pbay_str("outside");
@@ -187,6 +188,7 @@ static int run_package(char **argv)
 
     if (getenv("SERVE"))
         serving.serve = package_serve;
+    serving.answers = getenv("ANSWERS") != NULL;
     return pbay_conn_main(1, argv, &serving);
 }
 
@@ -414,6 +416,32 @@ static void test_drain_serves(void **state)
     assert_int_equal(world_end_status(w), 0);
 }
 
+/* What receive gives are answers: they still come while it drains, and are settled before the end. */
+static void test_drain_answers(void **state)
+{
+    struct world *w = *state;
+    struct pb_frame open;
+
+    world_config(w, "PackageConnection", "guests: 2");
+    setenv("ANSWERS", "1", 1);
+    world_start(w);
+    unsetenv("ANSWERS");
+    fake_attach(&w->broker);
+    world_state(w, PB_ST_CONNECTED);
+    kill(w->pid, SIGTERM);
+    world_assert_line(w, "draining\n");
+    world_say(w, "a\nb\n");
+    open = fake_expect(&w->broker, PB_OPEN);
+    fake_opened(&w->broker, open.stream, 1, 10);
+    assert_str(fake_expect(&w->broker, PB_PUB).payload, "a");
+    assert_str(fake_expect(&w->broker, PB_PUB).payload, "b");
+    fake_settle(&w->broker, open.stream, 2);
+    world_assert_line(w, "a OK\n");
+    world_assert_line(w, "b OK\n");
+    world_state(w, PB_ST_DISCONNECTED);
+    assert_int_equal(world_end_status(w), 0);
+}
+
 static void test_second_term(void **state)
 {
     struct world *w = *state;
@@ -515,6 +543,7 @@ int main(int argc, char **argv)
                                        T(test_reconnect, world_setup_connected),
                                        T(test_drain, world_setup_connected),
                                        T(test_drain_serves, world_setup),
+                                       T(test_drain_answers, world_setup),
                                        T(test_second_term, world_setup_connected),
                                        T(test_stuck_drain, world_setup),
                                        T(test_fenced, world_setup_connected),
