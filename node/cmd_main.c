@@ -117,6 +117,28 @@ static const struct command {
      "\n"
      "Example:\n"
      "  patchbay generate protocol --out src protocols/weather.yaml\n"},
+    {"scaffold", cmd_scaffold, "begin a connection", "scaffold connection [--sync] [--author AUTHOR] [--out DIR] NAME",
+     "Writes DIR/NAME with connection.yaml, NAME.c and CMakeLists.txt: a connection that builds, attaches and prints "
+     "what the\n"
+     "agent sends.\n"
+     "\n"
+     "  --sync           for blocking code: its functions run in a pool of workers\n"
+     "  --author AUTHOR  the first part of its public id; default: me\n"
+     "  --out DIR        where to; made if it is not there; default: connections\n"
+     "\n"
+     "Exit status: 0, 1 = a file cannot be written or the folder is there already, 2 = wrong arguments.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay scaffold connection weather\n"},
+    {"build", cmd_build, "build connections that are source", "build [--package-path DIRS] [FOLDER | agent.yaml]...",
+     "Runs cmake in each FOLDER, or in those of an agent's connections that have a CMakeLists.txt (default: "
+     "./agent.yaml), with\n"
+     "FOLDER/build for what comes up, against the library that is installed with patchbay.\n"
+     "\n"
+     "Exit status: 0, 1 = it does not build, 2 = wrong arguments or configuration.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay build connections/weather\n"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)

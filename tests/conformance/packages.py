@@ -8,6 +8,7 @@ import http.server
 import os
 import re
 import socket
+import tempfile
 import threading
 import time
 
@@ -164,6 +165,36 @@ class Clock(Package):
         refused_out(self, "test/forbidden:1.0.0", rule)
         refused_in(self, rule)
         w.check(not self.conductor.got(), "what is forbidden came in")
+
+
+class Scaffold(Package):
+    """What `patchbay scaffold` makes, untouched."""
+
+    name, options = "scaffold", ()
+    bad_override = "config:\n  greeting: [a, b]\n"
+    bad_says = "expected the same kind of value"
+    edit = {"excluded_protocols: []": "excluded_protocols: [test/forbidden:1.0.0]"}
+
+    def __init__(self):
+        super().__init__()
+        self.public_id = "me/%s:0.1.0" % self.name
+        self.home = tempfile.TemporaryDirectory(prefix="pbay-scaffold-")
+        self.folder = os.path.join(self.home.name, self.name)
+        self.executable = os.path.join(self.folder, self.name)
+        for words in (("scaffold", "connection", self.name, "--out", self.home.name) + self.options, ("build", self.folder)):
+            done = w.e2e.patchbay(*words)
+            w.check(done.returncode == 0, "%s: %s%s" % (words[0], done.stdout, done.stderr))
+
+    def seen(self):
+        lines = [line for process in self.processes for line in list(process.lines)]
+        return [int(m[1]) for m in (re.match(r"hello asker: (\d{8})", line) for line in lines) if m]
+
+    def restricted(self):
+        refused_out(self, "test/forbidden:1.0.0", self.world.rule(self.name, "excluded_protocols") + ": excluded_protocols names it")
+
+
+class ScaffoldSync(Scaffold):
+    name, options = "scaffold_sync", ("--sync",)
 
 
 class HttpServer(Package):
@@ -324,4 +355,4 @@ def refused_in(package, rule):
     w.check(all((e["code"], e["text"]) == ("REFUSED", rule) for e in ends), "the connection was told %s" % ends)
 
 
-PACKAGES = {package.name: package for package in (Stub, Loop, Clock, HttpServer, HttpClient)}
+PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient)}
