@@ -7,7 +7,7 @@ packages="
     build-essential cmake ninja-build pkg-config
     libzmq3-dev libmsgpack-dev libprotobuf-c-dev libyaml-dev libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev uthash-dev
     libcmocka-dev python3 python3-zmq python3-msgpack
-    util-linux procps"
+    ca-certificates util-linux procps"
 
 case "${1-}" in
 "") ;;
