@@ -138,7 +138,6 @@ static void take_routed(struct pb_session *s, const struct pb_span *routed)
     struct pbay_str id;
 
     free_routed(s);
-    s->last = NULL; /* the same key may be another stream now */
     s->routed = pb_alloc(routed->n * sizeof *s->routed);
     while (s->n_routed < routed->n && pb_span_str(&r, &id))
         s->routed[s->n_routed++] = pb_strndup(id);

@@ -249,6 +249,18 @@ static void routed_protocols_are_split(void **state)
     world_put(w, &e);
     world_hear(w);
     assert_int_equal(world_count(w, PB_OPEN), 1);
+    e = world_envelope("y", 1); /* the same envelope twice, and between them its protocol gets a route of its own */
+    world_put(w, &e);
+    list.n = 0;
+    pb_put_str(&list, e.protocol_id);
+    world_say(w, &(struct pb_frame){.verb = PB_WELCOME,
+                                    .boot = {"0123456789abcdef", PBAY_ID_SIZE},
+                                    .max_envelope = WORLD_ENVELOPE,
+                                    .routed = {1, {(const char *)list.p, list.n}}});
+    world_hear(w);
+    world_put(w, &e);
+    world_hear(w);
+    assert_int_equal(world_count(w, PB_OPEN), 1);
     pb_buf_fini(&list);
     world_free(w);
 }

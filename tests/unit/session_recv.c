@@ -361,10 +361,32 @@ static void nothing_starts_while_draining(void **state)
     world_free(w);
 }
 
+/* What comes for a stream that is closed finds none, though it was the last that anything came for. */
+static void a_closed_stream_is_not_found(void **state)
+{
+    struct world *w = world_new(10, 10000);
+
+    (void)state;
+    world_link(w);
+    world_open(w, 5, 7, 1, 1, 4);
+    world_pub(w, 5, 1, 1, 0);
+    assert_true(pb_session_ready(&w->s));
+    world_say(w, &(struct pb_frame){
+                     .verb = PB_CLOSE, .origin = {"\7\0\0\0\0\0\0\0\0\0\0\0\0\0\0", PBAY_ID_SIZE}, .origin_stream = 5});
+    assert_false(pb_session_ready(&w->s));
+    world_pub(w, 5, 1, 2, 1);
+    assert_false(pb_session_ready(&w->s));
+    world_open(w, 6, 8, 1, 1, 4);
+    world_pub(w, 6, 1, 1, 0);
+    assert_true(pb_session_ready(&w->s));
+    world_free(w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_unknown_stream_begins_at_base),
+        cmocka_unit_test(a_closed_stream_is_not_found),
         cmocka_unit_test(open_is_checked),
         cmocka_unit_test(pub_is_checked),
         cmocka_unit_test(a_long_way_of_holes),
