@@ -13,6 +13,7 @@ import threading
 import time
 
 import world as w
+import tcp_wire
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 E2E = os.path.join(os.path.dirname(HERE), "e2e", "packages")
@@ -318,6 +319,128 @@ class HttpClient(Package):
         w.check(self.conductor.said("replied") == ["200 /%d" % n for n in self.seen()], "answers")
 
 
+class Tcp(Numbered, Package):
+    """Its outside world is one peer, in a thread, that connects again, or lets in again, whenever it has lost its connection. The
+    wire has no acknowledgement: what the peer had sent to a process that is killed may be lost, and nothing else is."""
+
+    bad_override = "config:\n  port: many\n"
+    bad_says = "expected an integer, found 'many'"
+    edit = {"excluded_protocols: []": "excluded_protocols: [test/forbidden:1.0.0]"}
+
+    def __init__(self):
+        super().__init__()
+        self.numbers, self.others, self.wire, self.lock = [], [], None, threading.Lock()
+
+    def start(self):
+        super().start()
+        if len(self.processes) == 1:
+            threading.Thread(target=self.peer, daemon=True).start()
+
+    def is_over(self):
+        return self.world.over
+
+    def peer(self):
+        while not self.is_over():
+            connection = self.meet()
+            if not connection:
+                return
+            with self.lock:
+                self.wire = connection
+            self.listen(connection)
+            with self.lock:
+                self.wire = None
+            connection.close()
+
+    def listen(self, connection):
+        try:
+            for data in iter(connection.get, None):
+                e = tcp_wire.parse(data)
+                number = re.match(rb"(\d{8})", e["message"])
+                if number and (e["to"], e["sender"]) == ("outside", "asker"):
+                    self.numbers.append(int(number[1]))
+                else:
+                    self.others.append(e)
+        except tcp_wire.Wire.TornFrame:
+            pass  # its process was killed
+
+    def seen(self):
+        return list(self.numbers)
+
+    def put(self, protocol, message):
+        """When there is a connection."""
+        data = tcp_wire.envelope("asker", "outside", protocol, message)
+        while True:
+            w.wait_for(lambda: self.wire, w.GUARD, "a connection")
+            with self.lock:
+                if self.wire:
+                    try:
+                        return self.wire.put(data)
+                    except OSError:
+                        return None  # lost, as the peer's other words on this connection may be
+
+    def drive(self, count):
+        for _ in range(count):
+            self.driven += 1
+            self.put(w.DEFAULT, b"line %d" % self.driven)
+
+    def arrived(self):
+        return [int(text.split()[1]) for text in self.conductor.got()]
+
+    def check_driven(self, once):
+        if once:
+            super().check_driven(once)
+            return
+        self.drive(1)
+        w.wait_for(lambda: self.driven in self.arrived(), w.GUARD, "what came in last")
+        arrived = self.arrived()
+        w.check(arrived == sorted(set(arrived)), "what came in is not in order, or came twice")
+
+    def restricted(self):
+        refused_out(self, "test/forbidden:1.0.0", self.world.rule(self.name, "excluded_protocols") + ": excluded_protocols names it")
+        self.put("test/forbidden:1.0.0", b"no line")
+        error = w.wait_for(lambda: self.others, w.GUARD, "the peer is told")[0]
+        w.check((error["to"], error["sender"], error["protocol"]) == ("outside", "asker", w.DEFAULT), "told with %s" % error)
+        w.check(b"REFUSED" in error["message"] and b"test/forbidden:1.0.0" in error["message"], "told %s" % error)
+        refused_in(self, self.world.rule(self.name, "excluded_protocols") + ": excluded_protocols names it")
+        self.drive(1)
+        w.wait_for(self.conductor.got, w.GUARD, "what is allowed")
+        w.check(self.conductor.got() == ["line 1"], "what is forbidden came in")
+
+
+class TcpServer(Tcp):
+    name, public_id, folder, executable = "tcp_server", "fetchai/tcp_server:0.17.3", SHARE + "tcp_server", LIBEXEC + "tcp_server"
+
+    def __init__(self):
+        super().__init__()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.override = "config:\n  port: %d\n  client_grace: 60\n" % self.port
+
+    def meet(self):
+        return tcp_wire.dial_until(self.port, "outside", self.is_over)
+
+
+class TcpClient(Tcp):
+    name, public_id, folder, executable = "tcp_client", "fetchai/tcp_client:0.17.3", SHARE + "tcp_client", LIBEXEC + "tcp_client"
+
+    def __init__(self):
+        super().__init__()
+        self.listener = tcp_wire.Listener()
+        self.override = "config:\n  port: %d\n" % self.listener.port
+
+    def meet(self):
+        while not self.is_over():
+            try:
+                connection, address = self.listener.accept()
+            except OSError:
+                return None
+            if address == "asker":
+                return connection
+            connection.close()
+        return None
+
+
 class PathServer(http.server.ThreadingHTTPServer):
     def handle_error(self, *_):
         """Its client was killed."""
@@ -355,4 +478,4 @@ def refused_in(package, rule):
     w.check(all((e["code"], e["text"]) == ("REFUSED", rule) for e in ends), "the connection was told %s" % ends)
 
 
-PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient)}
+PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient, TcpServer, TcpClient)}
