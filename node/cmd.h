@@ -20,6 +20,7 @@ int cmd_encode(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
 int cmd_scaffold(int argc, char **argv);
 int cmd_build(int argc, char **argv);
+int cmd_certificates(int argc, char **argv);
 
 /* One line on standard error, "patchbay NAME: ..."; returns CMD_USAGE. */
 int cmd_misused(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -139,6 +139,19 @@ static const struct command {
      "\n"
      "Example:\n"
      "  patchbay build connections/weather\n"},
+    {"issue-certificates", cmd_certificates, "sign the certificates that connections ask for",
+     "issue-certificates [--package-path DIRS] [agent.yaml]",
+     "Signs each entry of cert_requests with the agent's key for its ledger_id (private_key_paths of agent.yaml; "
+     "default:\n"
+     "./agent.yaml) and writes it to its save_path, with the facts beside it in save_path.about. A connection whose\n"
+     "certificates are missing, not valid now or for something else stays down; it looks again every 5 s.\n"
+     "\n"
+     "  --package-path DIRS  as for up\n"
+     "\n"
+     "Exit status: 0, 1 = one could not be issued, 2 = wrong arguments or configuration.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay issue-certificates agent.yaml\n"},
 };
 
 #define N_COMMANDS (sizeof commands / sizeof *commands)
@@ -147,7 +160,7 @@ static int say_commands(FILE *to, int status)
 {
     fputs("Usage: patchbay COMMAND [ARGUMENTS]\n\n", to);
     for (size_t i = 0; i < N_COMMANDS; i++)
-        fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-18s  %s\n", commands[i].name, commands[i].summary);
     fputs("\n`patchbay COMMAND --help` says more.\n", to);
     return status;
 }

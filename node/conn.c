@@ -243,6 +243,8 @@ static void try_connect(struct pbay_link *link)
 {
     enum pbay_err err = PBAY_OK;
 
+    if (!conn_certs_ready(link))
+        return;
     if (link->failures == 0)
         conn_report(link, PB_ST_CONNECTING, PBAY_OK, "", 0); /* otherwise the reason for the retry stands */
     link->why[0] = 0;
@@ -361,6 +363,8 @@ static bool work(struct pbay_link *link, int64_t now)
         conn_unblock(link);
     if (!link->connected && !link->stopping && now >= link->connect_at)
         try_connect(link);
+    if (link->connected)
+        conn_certs_watch(link, now);
     if (link->connected && now >= link->timer_at)
         fire_timer(link);
     if (link->connected && link->serve)
@@ -383,7 +387,7 @@ static int64_t next_due(const struct pbay_link *link, int64_t now)
     if (!link->connected && !link->stopping)
         due = link->connect_at;
     if (link->connected)
-        due = earlier(due, link->timer_at);
+        due = earlier(due, earlier(link->timer_at, link->cert_at));
     if (link->again)
         due = earlier(due, link->again_at);
     if (link->kept)
@@ -496,6 +500,7 @@ int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const stru
         status = live(&link);
         free(link.self);
     }
+    conn_certs_fini(&link);
     conn_config_fini(&link);
     return status;
 }

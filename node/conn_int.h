@@ -1,5 +1,6 @@
 /* Between the files of the connection runtime: conn.c (life of the process), conn_ops.c (envelopes in both directions),
- * conn_config.c (environment and configuration), conn_api.c (what a package calls), conn_sync.c (blocking packages). */
+ * conn_config.c (environment and configuration), conn_cert.c (certificates), conn_api.c (what a package calls),
+ * conn_sync.c (blocking packages). */
 #ifndef PB_CONN_INT_H
 #define PB_CONN_INT_H
 
@@ -9,6 +10,8 @@
 #include "node/pbay_conn.h"
 #include "node/pbay_sync.h"
 #include "schema/pbay_conf.h"
+
+struct pb_cert;
 
 #define CONN_MAX_ENVELOPES 1024 /* read from the outside world and not ended */
 #define CONN_MAX_BYTES     (16U << 20)
@@ -65,13 +68,16 @@ struct pbay_link {
     const char *endpoint, *agent, *instance, *data_dir;
     int64_t drain_ms;
 
+    /* written by the ops thread before connect; read by any slot */
+    struct pb_cert *certs; /* beside conf->cert_requests, all good; NULL = none */
+
     /* the ops thread only */
     bool connected, want_receive, again;
     bool stopping; /* SIGTERM has come */
     bool draining; /* nothing is received any more */
     bool leaving;  /* and the package is quiet: the broker was told DRAIN */
     bool serve;    /* the package's descriptor is readable, but nothing can be received */
-    int64_t connect_at, connected_at, again_at, timer_at, drain_at;
+    int64_t connect_at, connected_at, again_at, timer_at, drain_at, cert_at;
     unsigned failures;
     char why[CONN_WHY];
     struct conn_kept *kept;
@@ -97,6 +103,14 @@ struct pbay_link {
 /* conn_config.c: fill in the configuration; a message on standard error and false if it is not good. fini frees it. */
 bool conn_config_load(struct pbay_link *link);
 void conn_config_fini(struct pbay_link *link);
+
+/* conn_cert.c: are all certificates there and good? Otherwise the state is `failed` with the reason, and connect_at is
+ * when to ask again. */
+bool conn_certs_ready(struct pbay_link *link);
+
+/* conn_cert.c: while connected: one that has expired ends the connection. */
+void conn_certs_watch(struct pbay_link *link, int64_t now);
+void conn_certs_fini(struct pbay_link *link);
 
 /* conn.c: pbay_conn_main, for ops that stand for sync ones. */
 int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const struct pbay_sync_ops *sync);

@@ -112,6 +112,25 @@ const char *pbay_link_public_id(struct pbay_link *link);
 const char *pbay_link_agent(struct pbay_link *link);
 const char *pbay_link_instance(struct pbay_link *link);
 
+/* A certificate that connection.yaml asks for in `cert_requests`: the agent's signature of a message that names a key,
+ * to be shown to those who have to believe that whoever has the key acts for the agent. All texts are those of the
+ * configuration and of AEA's ledgers. */
+struct pbay_certificate {
+    const char *identifier, *ledger_id;
+    const char *public_key;             /* which it is about */
+    const char *signer;                 /* the agent's public key */
+    const char *not_before, *not_after; /* as they were signed */
+    const char *signature;              /* as AEA's get_signature returns it */
+    struct pbay_str message;            /* what was signed */
+};
+
+/* The nth certificate of that identifier, from 0. All have been verified when `connect` is called: a connection whose
+ * certificates are missing, not valid now, or for another key or identifier is not connected at all, and ends when one
+ * expires. The texts live until disconnect has returned. PBAY_OK; PBAY_INVALID = there is no such request; PBAY_EXPIRED
+ * = not valid any more. From connect to disconnect, in any slot. */
+enum pbay_err pbay_link_certificate(struct pbay_link *link, const char *identifier, size_t nth,
+                                    struct pbay_certificate *cert);
+
 #ifdef __cplusplus
 }
 #endif

@@ -66,6 +66,9 @@ PB_FIELD_READER(pb_read_unsupported_list); /* the same, unless it is an empty li
 /* A scalar that is not null, as text; NULL = error. what: "a public id such as acme/thing:1.0.0". */
 const char *pb_conf_text(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *value, const char *what);
 
+/* Letters, digits and _, no digit first? */
+bool pb_conf_is_name(const char *text);
+
 /* A public id. */
 bool pb_conf_pubid(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *value, struct pbay_pubid *id);
 
@@ -89,7 +92,7 @@ struct pb_conn_doc {
     struct pbay_conn_conf *conf;
     const char *name, *author, *version, *description, *class_name;
     bool is_abstract;
-    struct pb_yaml_node *config, *patchbay, *restricted, *excluded;
+    struct pb_yaml_node *config, *patchbay, *restricted, *excluded, *cert_requests;
     struct pbay_conf_pos version_at;
     const struct pb_yaml_node *override; /* the document that was laid over it */
 };
@@ -101,7 +104,7 @@ enum pbay_err pb_conn_doc_load(struct pb_conn_doc *doc, const struct pb_conf_ctx
 /* Lay an override document over it. */
 bool pb_conn_doc_override(struct pb_conn_doc *doc, struct pb_yaml_node *override);
 
-/* Substitute and read `config`. */
+/* Substitute and read `config` and `cert_requests`. */
 bool pb_conn_doc_finish(struct pb_conn_doc *doc);
 
 /* ---- first document of agent.yaml (conf_agent.c) ---- */
@@ -109,11 +112,24 @@ bool pb_conn_doc_finish(struct pb_conn_doc *doc);
 struct pb_agent_doc {
     const char *agent_name, *data_dir;
     struct pb_yaml_node *connections, *default_connection, *default_routing, *patchbay;
+    struct pb_yaml_node *private_keys, *connection_keys;
 };
 
 /* Read it: what is free of connections goes into conf, the rest into doc. */
 bool pb_agent_doc_read(const struct pb_conf_ctx *ctx, struct pb_yaml_node *root, struct pb_agent_doc *doc,
                        struct pbay_agent_conf *conf);
+
+/* ---- certificates (conf_cert.c) ---- */
+
+/* Substitute and read the list `cert_requests`; NULL = there is none. */
+bool pb_conf_cert_requests(const struct pb_conf_ctx *ctx, struct pb_yaml_node *list, struct pbay_conn_conf *conf);
+
+/* The same of a mapping from ledger ids to paths. */
+bool pb_conf_key_paths(const struct pb_conf_ctx *ctx, struct pb_yaml_node *map, struct pbay_key_path **keys, size_t *n);
+
+/* Does the agent have the keys that the requests of this connection need? */
+bool pb_conf_cert_keys(const struct pb_conf_ctx *ctx, const struct pbay_agent_conf *agent,
+                       const struct pbay_conn_conf *conn);
 
 /* Check and complete conf->endpoints (conf_endpoint.c); at = where to blame when the default one does not fit. */
 bool pb_conf_endpoints(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *list, const struct pb_yaml_node *at,

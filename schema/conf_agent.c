@@ -13,6 +13,8 @@ static const struct pb_field document_fields[] = {
     {.key = "default_connection", .read = pb_read_node, .offset = DOC(default_connection)},
     {.key = "default_routing", .read = pb_read_mapping, .offset = DOC(default_routing)},
     {.key = "data_dir", .read = pb_read_path, .offset = DOC(data_dir)},
+    {.key = "private_key_paths", .read = pb_read_mapping, .offset = DOC(private_keys)},
+    {.key = "connection_private_key_paths", .read = pb_read_mapping, .offset = DOC(connection_keys)},
     {.key = "patchbay", .read = pb_read_mapping, .offset = DOC(patchbay)},
     /* Keys that AEA's files carry and that mean nothing to a multiplexer: accepted when well-typed. */
     {.key = "author", .read = pb_check_text},
@@ -36,8 +38,6 @@ static const struct pb_field document_fields[] = {
     {.key = "period", .read = pb_read_unsupported},
     {.key = "execution_timeout", .read = pb_read_unsupported},
     {.key = "max_reactions", .read = pb_read_unsupported},
-    {.key = "private_key_paths", .read = pb_read_unsupported},
-    {.key = "connection_private_key_paths", .read = pb_read_unsupported},
     {.key = "default_ledger", .read = pb_read_unsupported},
     {.key = "required_ledgers", .read = pb_read_unsupported},
     {.key = "logging_config", .read = pb_read_unsupported},
@@ -168,6 +168,9 @@ bool pb_agent_doc_read(const struct pb_conf_ctx *ctx, struct pb_yaml_node *root,
     map = doc->patchbay ? doc->patchbay : root;
     conf->agent_name = doc->agent_name;
     conf->data_dir = doc->data_dir ? doc->data_dir : ctx->dir;
+    if (!pb_conf_key_paths(ctx, doc->private_keys, &conf->private_keys, &conf->n_private_keys) ||
+        !pb_conf_key_paths(ctx, doc->connection_keys, &conf->connection_keys, &conf->n_connection_keys))
+        return false;
     if (!pb_conf_substitute(ctx, doc->patchbay))
         return false;
     if (doc->patchbay && !pb_conf_fields(ctx, doc->patchbay, patchbay_fields, COUNT(patchbay_fields), conf))

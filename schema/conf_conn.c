@@ -53,9 +53,9 @@ static const struct pb_field package_fields[] = {
     {.key = "fingerprint", .read = pb_check_text_mapping},
     {.key = "fingerprint_ignore_patterns", .read = pb_check_texts, .max = PBAY_MAX_RULES},
     {.key = "dependencies", .read = pb_check_mapping_mapping},
+    {.key = "cert_requests", .read = pb_read_list, .offset = DOC(cert_requests), .max = PBAY_MAX_CERT_REQUESTS},
     /* AEA has a function for these. */
     {.key = "connections", .read = pb_read_unsupported_list, .required = true},
-    {.key = "cert_requests", .read = pb_read_unsupported_list},
     {.key = "build_entrypoint", .read = pb_read_unsupported},
     {.key = "build_directory", .read = pb_read_unsupported},
 };
@@ -89,7 +89,7 @@ static const struct pb_field patchbay_fields[] = {
 struct override_doc {
     const char *public_id;
     bool is_abstract;
-    struct pb_yaml_node *config, *patchbay;
+    struct pb_yaml_node *config, *patchbay, *cert_requests;
 };
 
 #define OVER(member) offsetof(struct override_doc, member)
@@ -100,7 +100,7 @@ static const struct pb_field override_fields[] = {
     {.key = "config", .read = pb_read_mapping, .offset = OVER(config)},
     {.key = "is_abstract", .read = pb_read_bool, .offset = OVER(is_abstract)},
     {.key = "patchbay", .read = pb_read_mapping, .offset = OVER(patchbay)},
-    {.key = "cert_requests", .read = pb_read_unsupported_list},
+    {.key = "cert_requests", .read = pb_read_list, .offset = OVER(cert_requests), .max = PBAY_MAX_CERT_REQUESTS},
     {.key = "build_directory", .read = pb_read_unsupported},
 };
 
@@ -261,6 +261,8 @@ bool pb_conn_doc_override(struct pb_conn_doc *doc, struct pb_yaml_node *override
     if (!pb_conf_fields(&doc->ctx, override, override_fields, COUNT(override_fields), &over))
         return false;
     doc->conf->is_abstract = over.is_abstract;
+    if (over.cert_requests) /* as a whole, which is how AEA replaces lists */
+        doc->cert_requests = over.cert_requests;
     return (!over.config || lay_over(doc, doc->config, over.config)) && read_patchbay(doc, over.patchbay);
 }
 
@@ -330,7 +332,7 @@ bool pb_conn_doc_finish(struct pb_conn_doc *doc)
 
     assert(doc->config); /* a required key */
     n = count_scalars(doc->config);
-    if (!pb_conf_substitute(&doc->ctx, doc->config))
+    if (!pb_conf_substitute(&doc->ctx, doc->config) || !pb_conf_cert_requests(&doc->ctx, doc->cert_requests, doc->conf))
         return false;
     doc->conf->config = pb_arena_alloc(doc->ctx.arena, n * sizeof *doc->conf->config);
     return flatten(doc, doc->config, "");

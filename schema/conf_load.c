@@ -165,7 +165,7 @@ static bool finish_connections(struct load *l, struct pb_yaml_node *overrides)
         if (conn->is_abstract)
             return pb_conf_error(l->ctx.error, conn->at.file, conn->at.line,
                                  "connections.%zu: %s is abstract and cannot run", i, conn->public_id_text);
-        if (!pb_conn_doc_finish(&l->packages[i]))
+        if (!pb_conn_doc_finish(&l->packages[i]) || !pb_conf_cert_keys(&l->ctx, l->conf, conn))
             return false;
     }
     return true;

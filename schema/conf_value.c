@@ -28,6 +28,11 @@ static bool read_name(const struct pb_conf_ctx *ctx, struct pb_yaml_node *value,
     return *out && (is_name(*out, lower) || pb_yaml_expected(ctx->error, value, what));
 }
 
+bool pb_conf_is_name(const char *text)
+{
+    return is_name(text, false);
+}
+
 PB_FIELD_READER(pb_read_name)
 {
     return read_name(ctx, value, field, base, false);

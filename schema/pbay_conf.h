@@ -8,16 +8,20 @@
 #include "schema/pbay_err.h"
 #include "schema/pbay_pubid.h"
 
-#define PBAY_MAX_CONF_BYTES  262144 /* of one YAML file */
-#define PBAY_MAX_CONF_DEPTH  16     /* nesting */
-#define PBAY_MAX_CONF_NODES  10000  /* scalars, sequences and mappings in one file */
-#define PBAY_MAX_CONNECTIONS 256    /* of one agent */
-#define PBAY_MAX_RULES       256    /* per restriction list, default_routing */
-#define PBAY_MAX_INSTANCES   64     /* of one connection */
-#define PBAY_MAX_ADDRESSES   64     /* further addresses of an agent */
-#define PBAY_MAX_ENDPOINTS   8      /* of one broker */
-#define PBAY_MAX_ARGUMENTS   64     /* in patchbay.command */
-#define PBAY_MAX_IPC_PATH    100    /* bytes in the path of an ipc endpoint */
+#define PBAY_MAX_CONF_BYTES    262144 /* of one YAML file */
+#define PBAY_MAX_CONF_DEPTH    16     /* nesting */
+#define PBAY_MAX_CONF_NODES    10000  /* scalars, sequences and mappings in one file */
+#define PBAY_MAX_CONNECTIONS   256    /* of one agent */
+#define PBAY_MAX_CERT_REQUESTS 64     /* of one connection */
+#define PBAY_MAX_CERT_FORMAT   1024   /* bytes in message_format */
+#define PBAY_MAX_PUBLIC_KEY    256    /* bytes of a public key as text */
+#define PBAY_MAX_KEY_PATHS     32     /* of one agent, of each kind */
+#define PBAY_MAX_RULES         256    /* per restriction list, default_routing */
+#define PBAY_MAX_INSTANCES     64     /* of one connection */
+#define PBAY_MAX_ADDRESSES     64     /* further addresses of an agent */
+#define PBAY_MAX_ENDPOINTS     8      /* of one broker */
+#define PBAY_MAX_ARGUMENTS     64     /* in patchbay.command */
+#define PBAY_MAX_IPC_PATH      100    /* bytes in the path of an ipc endpoint */
 
 struct pbay_conf_error {
     char text[512]; /* "file:line: field: expected ..." */
@@ -46,6 +50,19 @@ struct pbay_conf_value {
     struct pbay_conf_pos at;
 };
 
+/* One entry of cert_requests: AEA's request for a certificate. Its dates are signed as they are written. */
+struct pbay_cert_request {
+    const char *public_key; /* in hexadecimal, as written; NULL = that of key_id */
+    const char *key_id;     /* ledger id of a key in connection_private_key_paths; NULL = public_key is given */
+    const char *identifier;
+    const char *ledger_id; /* whose key in private_key_paths signs */
+    const char *not_before, *not_after;
+    int64_t valid_from, valid_to; /* the same in seconds since 1970; valid_to is the first one after it */
+    const char *message_format;   /* default "{public_key}" */
+    const char *save_path;        /* as written; relative to the connection's data directory */
+    struct pbay_conf_pos at;
+};
+
 /* connection.yaml, with agent.yaml's override document laid over it. */
 struct pbay_conn_conf {
     const char *public_id_text; /* author/name:version */
@@ -61,6 +78,8 @@ struct pbay_conn_conf {
     size_t n_excluded;
     struct pbay_conf_value *config; /* in the order of the file; an overridden value takes the place of the original */
     size_t n_config;
+    struct pbay_cert_request *cert_requests; /* those of an override document take the place of all of these */
+    size_t n_cert_requests;
     /* Patchbay's own keys, in a mapping `patchbay` of connection.yaml or of the override document */
     enum pbay_replay replay; /* replay: safe|keyed|never; default safe */
     unsigned instances;      /* instances: 1..64; default 1 */
@@ -72,6 +91,13 @@ struct pbay_default_route {
     const char *protocol_text;
     struct pbay_pubid protocol;
     size_t connection; /* index into connections */
+    struct pbay_conf_pos at;
+};
+
+/* A private key of the agent's: where it is, never what it is. */
+struct pbay_key_path {
+    const char *ledger_id;
+    const char *path; /* absolute; relative ones are so to the directory of agent.yaml */
     struct pbay_conf_pos at;
 };
 
@@ -88,6 +114,10 @@ struct pbay_agent_conf {
     long default_connection; /* index into connections, -1 = none */
     struct pbay_default_route *default_routing;
     size_t n_default_routing;
+    struct pbay_key_path *private_keys; /* private_key_paths: they sign for the agent */
+    size_t n_private_keys;
+    struct pbay_key_path *connection_keys; /* connection_private_key_paths: the connections' own */
+    size_t n_connection_keys;
     /* patchbay.command: argv of the agent process; may be empty. A relative [0] with a slash is made absolute from the
      * directory of agent.yaml; a word without one is left to PATH. */
     const char **command;

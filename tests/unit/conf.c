@@ -285,11 +285,11 @@ static void test_config(void **state)
 {
     static const char package[] = "c/good/full/connections/files/connection.yaml", agent[] = "c/good/full/agent.yaml";
     static const struct expected_value rows[] = {
-        {"input_file", "from_environment", agent, 52},
+        {"input_file", "from_environment", agent, 54},
         {"output_file", "./output_file", package, 17},
-        {"watch.paths.0", "c", agent, 54},
+        {"watch.paths.0", "c", agent, 56},
         {"watch.recursive", "false", package, 22},
-        {"header", NULL, agent, 55},
+        {"header", NULL, agent, 57},
         {"template", "http://${HOST}/ is no variable", package, 24},
         {"trailer", NULL, package, 25},
         {"password", "Secret:1", package, 26},
