@@ -37,6 +37,18 @@ PBAY_API enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, en
     return conn_settle(link, tag, err, pbay_err_text(err));
 }
 
+PBAY_API enum pbay_err pbay_link_settle_why(struct pbay_link *link, uint64_t tag, enum pbay_err err, const char *format,
+                                            ...)
+{
+    char why[CONN_WHY];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    return conn_settle(link, tag, err, why);
+}
+
 PBAY_API void pbay_link_timer(struct pbay_link *link, int ms)
 {
     link->timer_at = ms < 0 ? INT64_MAX : pb_now() + ms;

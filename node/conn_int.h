@@ -1,6 +1,6 @@
 /* Between the files of the connection runtime: conn.c (life of the process), conn_ops.c (envelopes in both directions),
- * conn_config.c (environment and configuration), conn_cert.c (certificates), conn_api.c (what a package calls),
- * conn_sync.c (blocking packages). */
+ * conn_config.c (environment and configuration), conn_cert.c (certificates), conn_api.c and conn_value.c (what a package
+ * calls), conn_sync.c (blocking packages). */
 #ifndef PB_CONN_INT_H
 #define PB_CONN_INT_H
 

@@ -8,6 +8,8 @@
 #ifndef PBAY_CONN_H
 #define PBAY_CONN_H
 
+#include <stddef.h>
+
 #include "pbay_envelope.h"
 #include "pbay_err.h"
 
@@ -81,6 +83,10 @@ int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *ops);
  * Thread-safe. */
 enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, enum pbay_err err);
 
+/* The same for one that has failed, with a sentence for its sender (255 bytes) instead of err's own. */
+enum pbay_err pbay_link_settle_why(struct pbay_link *link, uint64_t tag, enum pbay_err err, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Call the timer slot (and receive) once in ms milliseconds; a later call replaces it; negative = cancel. Ops thread
  * only. */
 void pbay_link_timer(struct pbay_link *link, int ms);
@@ -103,6 +109,26 @@ void pbay_link_log(struct pbay_link *link, const char *format, ...) __attribute_
 const char *pbay_link_config(struct pbay_link *link, const char *name, const char *fallback);
 int64_t pbay_link_config_int(struct pbay_link *link, const char *name, int64_t fallback);
 bool pbay_link_config_bool(struct pbay_link *link, const char *name, bool fallback);
+
+/* A number of `config` with its bounds, and where it goes: a uint32_t at offset. */
+struct pbay_config_number {
+    const char *key;
+    size_t offset;
+    uint32_t fallback, min, max;
+};
+
+/* Read n of them into *base. PBAY_OK; PBAY_CONFIG = one is no whole number within its bounds, and pbay_link_fail was
+ * told so: connect returns it. Ops thread only. */
+enum pbay_err pbay_link_config_numbers(struct pbay_link *link, const struct pbay_config_number *numbers, size_t n,
+                                       void *base);
+
+/* pbay_link_fail for a value of `config`: "config.KEY: expected WHAT, found FOUND". found: NULL = nothing. Returns
+ * PBAY_CONFIG. Ops thread only. */
+enum pbay_err pbay_link_expected(struct pbay_link *link, const char *key, const char *what, const char *found);
+
+/* The path that a value of `config` means: value itself when it is absolute, else relative to pbay_link_data_dir. The
+ * caller frees it. NULL = it is empty or too long, and pbay_link_expected was told. Ops thread only. */
+char *pbay_link_path(struct pbay_link *link, const char *key, const char *value);
 
 /* Directory for the connection's files: relative paths in its config are relative to it. Lives as long as the link. */
 const char *pbay_link_data_dir(struct pbay_link *link);

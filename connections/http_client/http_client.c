@@ -166,7 +166,7 @@ static enum pbay_err client_send(void *self, const struct pbay_envelope *e, uint
     if (!read_message(s, r, e, &why))
         err = pbay_link_fail(s->link, PBAY_FAILED, "no request for HTTP: %s", why);
     else if (is_doubtful(r, e))
-        pbay_link_settle(s->link, tag, PBAY_OUTCOME_UNKNOWN);
+        pbay_link_settle_why(s->link, tag, PBAY_OUTCOME_UNKNOWN, "it may have been requested before: not repeated");
     else
         return begin(s, r, e);
     client_request_destroy(s, r);
@@ -248,7 +248,10 @@ static void client_outcome(void *self, uint64_t tag, enum pbay_err err)
         pbay_link_wake(s->link);
         return;
     }
-    pbay_link_settle(s->link, r->tag, err ? PBAY_OUTCOME_UNKNOWN : PBAY_OK);
+    if (err)
+        pbay_link_settle_why(s->link, r->tag, PBAY_OUTCOME_UNKNOWN, "its answer ended with %s", pbay_err_name(err));
+    else
+        pbay_link_settle(s->link, r->tag, PBAY_OK);
     client_request_destroy(s, r);
 }
 

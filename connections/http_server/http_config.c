@@ -2,13 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <math.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "pbay_pubid.h"
@@ -20,11 +17,7 @@
 #define MAX_TIMEOUT     86400.0
 #define MAX_SECONDS     86400
 
-static const struct number {
-    const char *key;
-    size_t offset;
-    uint32_t fallback, min, max;
-} numbers[] = {
+static const struct pbay_config_number numbers[] = {
     {"port", AT(port), 8000, 0, 65535},
     {"max_connections", AT(max_connections), 4096, 1, 65536},
     {"max_connections_per_address", AT(max_connections_per_address), 32, 1, 65536},
@@ -39,30 +32,6 @@ static const struct number {
     {"min_body_rate", AT(min_body_rate), 1024, 1, 1U << 30},
 };
 
-static enum pbay_err expected(struct pbay_link *link, const char *key, const char *what, const char *found)
-{
-    return pbay_link_fail(link, PBAY_CONFIG, "config.%s: expected %s, found %s", key, what, found ? found : "nothing");
-}
-
-static enum pbay_err load_number(struct http_config *config, struct pbay_link *link, const struct number *number)
-{
-    const char *text = pbay_link_config(link, number->key, NULL);
-    uint32_t *out = (uint32_t *)(void *)((char *)config + number->offset);
-    char what[48], *end;
-    long long v;
-
-    *out = number->fallback;
-    if (!text)
-        return PBAY_OK;
-    errno = 0;
-    v = strtoll(text, &end, 10);
-    snprintf(what, sizeof what, "%u to %u", number->min, number->max);
-    if (errno || end == text || *end || v < number->min || v > number->max)
-        return expected(link, number->key, what, text);
-    *out = (uint32_t)v;
-    return PBAY_OK;
-}
-
 static enum pbay_err load_timeout(struct http_config *config, struct pbay_link *link)
 {
     const char *text = pbay_link_config(link, "timeout", NULL);
@@ -72,7 +41,7 @@ static enum pbay_err load_timeout(struct http_config *config, struct pbay_link *
     if (text) {
         v = strtod(text, &end);
         if (end == text || *end || !isfinite(v) || v <= 0 || v > MAX_TIMEOUT)
-            return expected(link, "timeout", "seconds above 0, at most 86400", text);
+            return pbay_link_expected(link, "timeout", "seconds above 0, at most 86400", text);
     }
     config->timeout_ms = (uint32_t)ceil(v * 1000);
     return PBAY_OK;
@@ -85,7 +54,8 @@ static enum pbay_err load_target(struct http_config *config, struct pbay_link *l
     config->target_skill_id = pbay_link_config(link, "target_skill_id", NULL);
     if (!config->target_skill_id || !pbay_pubid_parse(pbay_str(config->target_skill_id), &id) ||
         strlen(config->target_skill_id) > PBAY_MAX_ADDRESS)
-        return expected(link, "target_skill_id", "a public id such as acme/skill:1.0.0", config->target_skill_id);
+        return pbay_link_expected(link, "target_skill_id", "a public id such as acme/skill:1.0.0",
+                                  config->target_skill_id);
     return PBAY_OK;
 }
 
@@ -95,7 +65,7 @@ static enum pbay_err load_encoding(struct http_config *config, struct pbay_link 
 
     config->encoding = strcmp(text, "msgpack") == 0 ? PBAY_MSGPACK : PBAY_PROTOBUF;
     if (config->encoding == PBAY_PROTOBUF && strcmp(text, "protobuf") != 0)
-        return expected(link, "encoding", "protobuf or msgpack", text);
+        return pbay_link_expected(link, "encoding", "protobuf or msgpack", text);
     return PBAY_OK;
 }
 
@@ -106,7 +76,7 @@ static enum pbay_err load_texts(struct http_config *config, struct pbay_link *li
     config->host = pbay_link_config(link, "host", "127.0.0.1");
     config->reuse_port = pbay_link_config_bool(link, "reuse_port", false);
     if (!*config->host)
-        return expected(link, "host", "an address or a name", "an empty text");
+        return pbay_link_expected(link, "host", "an address or a name", "an empty text");
     if ((err = load_timeout(config, link)) || (err = load_target(config, link)))
         return err;
     return load_encoding(config, link);
@@ -137,16 +107,16 @@ static char *read_file(const char *path)
 
 static enum pbay_err load_pem(struct pbay_link *link, const char *key, const char *value, char **text)
 {
-    char path[PATH_MAX];
-    int n = value[0] == '/' ? snprintf(path, sizeof path, "%s", value)
-                            : snprintf(path, sizeof path, "%s/%s", pbay_link_data_dir(link), value);
+    char *path = pbay_link_path(link, key, value);
+    enum pbay_err err = PBAY_OK;
 
-    if (n < 0 || (size_t)n >= sizeof path)
-        return expected(link, key, "a shorter path", value);
+    if (!path)
+        return PBAY_CONFIG;
     *text = read_file(path);
     if (!*text)
-        return pbay_link_fail(link, PBAY_IO, "config.%s: read %s: %s", key, path, strerror(errno));
-    return PBAY_OK;
+        err = pbay_link_fail(link, PBAY_IO, "config.%s: read %s: %s", key, path, strerror(errno));
+    free(path);
+    return err;
 }
 
 static enum pbay_err load_tls(struct http_config *config, struct pbay_link *link)
@@ -167,12 +137,9 @@ enum pbay_err http_config_load(struct http_config *config, struct pbay_link *lin
     enum pbay_err err;
 
     *config = (struct http_config){0};
-    for (size_t i = 0; i < COUNT(numbers); i++) {
-        err = load_number(config, link, &numbers[i]);
-        if (err)
-            return err;
-    }
-    err = load_texts(config, link);
+    err = pbay_link_config_numbers(link, numbers, COUNT(numbers), config);
+    if (!err)
+        err = load_texts(config, link);
     return err ? err : load_tls(config, link);
 }
 

@@ -172,7 +172,7 @@ static void end_writing(struct tcp_client *s)
     s->out_due = TCP_NEVER;
     tcp_frame_drop(&s->peer.out);
     if (tag)
-        pbay_link_settle(s->link, tag, PBAY_FAILED);
+        pbay_link_settle_why(s->link, tag, PBAY_FAILED, "the connection has ended in the middle of the frame");
     pbay_link_wake(s->link);
 }
 

@@ -1,9 +1,7 @@
 #include "connections/tcp_server/tcp_config.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "connections/tcp_server/tcp_message.h"
 
@@ -12,11 +10,7 @@
 #define MAX_SECONDS  86400
 #define MAX_TOTAL    (1U << 30)
 
-static const struct number {
-    const char *key;
-    size_t offset;
-    uint32_t fallback, min, max;
-} numbers[] = {
+static const struct pbay_config_number numbers[] = {
     {"port", AT(port), 8082, 0, 65535},
     {"max_frame", AT(max_frame), (1U << 20) + TCP_NAMES, 64, (64U << 20) + TCP_NAMES}, /* as max_envelope */
     {"frame_timeout", AT(frame_timeout), 60, 1, MAX_SECONDS},
@@ -31,30 +25,6 @@ static const struct number {
     {"connect_timeout", AT(connect_timeout), 5, 1, 60},
 };
 
-static enum pbay_err expected(struct pbay_link *link, const char *key, const char *what, const char *found)
-{
-    return pbay_link_fail(link, PBAY_CONFIG, "config.%s: expected %s, found %s", key, what, found);
-}
-
-static enum pbay_err load_number(struct tcp_config *config, struct pbay_link *link, const struct number *number)
-{
-    const char *text = pbay_link_config(link, number->key, NULL);
-    uint32_t *out = (uint32_t *)(void *)((char *)config + number->offset);
-    char what[48], *end;
-    long long v;
-
-    *out = number->fallback;
-    if (!text)
-        return PBAY_OK;
-    errno = 0;
-    v = strtoll(text, &end, 10);
-    snprintf(what, sizeof what, "%u to %u", number->min, number->max);
-    if (errno || end == text || *end || v < number->min || v > number->max)
-        return expected(link, number->key, what, text);
-    *out = (uint32_t)v;
-    return PBAY_OK;
-}
-
 /* The longest frame must fit, or nobody who sends one would ever get further. */
 static enum pbay_err check_total(const struct tcp_config *config, struct pbay_link *link)
 {
@@ -64,7 +34,7 @@ static enum pbay_err check_total(const struct tcp_config *config, struct pbay_li
         return PBAY_OK;
     snprintf(what, sizeof what, "at least max_frame (%u)", config->max_frame);
     snprintf(found, sizeof found, "%u", config->max_input_total);
-    return expected(link, "max_input_total", what, found);
+    return pbay_link_expected(link, "max_input_total", what, found);
 }
 
 static enum pbay_err load_texts(struct tcp_config *config, struct pbay_link *link)
@@ -73,10 +43,9 @@ static enum pbay_err load_texts(struct tcp_config *config, struct pbay_link *lin
     config->address = pbay_link_config(link, "address", "127.0.0.1");
     config->own = pbay_str(pbay_link_config(link, "own_address", pbay_link_agent(link)));
     if (!*config->address)
-        return expected(link, "address", "an address or a name", "an empty text");
+        return pbay_link_expected(link, "address", "an address or a name", "");
     if (!tcp_is_address(config->own))
-        return expected(link, "own_address", "an address that is not a public id",
-                        config->own.n ? config->own.p : "an empty text");
+        return pbay_link_expected(link, "own_address", "an address that is not a public id", config->own.p);
     return PBAY_OK;
 }
 
@@ -85,11 +54,8 @@ enum pbay_err tcp_config_load(struct tcp_config *config, struct pbay_link *link)
     enum pbay_err err;
 
     *config = (struct tcp_config){0};
-    for (size_t i = 0; i < COUNT(numbers); i++) {
-        err = load_number(config, link, &numbers[i]);
-        if (err)
-            return err;
-    }
-    err = load_texts(config, link);
+    err = pbay_link_config_numbers(link, numbers, COUNT(numbers), config);
+    if (!err)
+        err = load_texts(config, link);
     return err ? err : check_total(config, link);
 }

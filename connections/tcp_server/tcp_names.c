@@ -42,7 +42,8 @@ static void forget(struct tcp_server *s, struct tcp_name *name)
     if (name->frame.memory) {
         pbay_link_log(s->link, "the client '%.*s' has left in the middle of a frame and is not back",
                       (int)(name->text.n < SHOWN ? name->text.n : SHOWN), name->text.p);
-        pbay_link_settle(s->link, name->frame.tag, PBAY_FAILED);
+        pbay_link_settle_why(s->link, name->frame.tag, PBAY_FAILED,
+                             "the client has left in the middle of the frame and is not back");
         tcp_frame_drop(&name->frame);
     }
     free(name);

@@ -158,6 +158,16 @@ enum pbay_err pbay_link_settle(struct pbay_link *link, uint64_t tag, enum pbay_e
     return PBAY_OK;
 }
 
+enum pbay_err pbay_link_settle_why(struct pbay_link *link, uint64_t tag, enum pbay_err err, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(link->why, sizeof link->why, format, args);
+    va_end(args);
+    return pbay_link_settle(link, tag, err);
+}
+
 void pbay_link_timer(struct pbay_link *link, int ms)
 {
     link->timer_at = ms < 0 ? INT64_MAX : fake_now() + ms;
