@@ -56,8 +56,15 @@ def check_ends(p, once, but=0):
     return len(seen) - len(everyone)
 
 
+def attached(p):
+    """This process, not the one before it."""
+    node = p.world.node(p.name)
+    return node.get("state") == "connected" and node["attached"] == len(p.processes)
+
+
 def given_to_one_who_stands_still(p):
     p.conductor.wait_ended()
+    w.wait_for(lambda: attached(p), w.GUARD, "it is attached")
     stop(p)
     p.conductor.send(BURST)
     p.drive(BURST // 4)
