@@ -52,7 +52,7 @@ static enum kind kind_of(const char *file)
     return kind;
 }
 
-static bool check_connection(const char *file, struct pbay_conf_error *error)
+static bool check_connection(const char *file, const char *package_path, struct pbay_conf_error *error)
 {
     struct pbay_conn_conf *conf = NULL;
     const char *base = base_of(file);
@@ -65,7 +65,7 @@ static bool check_connection(const char *file, struct pbay_conf_error *error)
                  CONNECTION_YAML);
         return false;
     }
-    err = pbay_conn_conf_load(dir, &conf, error);
+    err = pbay_conn_conf_load(dir, package_path, &conf, error);
     pbay_conn_conf_destroy(&conf);
     return !err;
 }
@@ -92,7 +92,7 @@ static bool check(const char *file, const char *package_path)
 {
     struct pbay_conf_error error = {""};
     enum kind kind = kind_of(file);
-    bool good = kind == CONNECTION ? check_connection(file, &error)
+    bool good = kind == CONNECTION ? check_connection(file, package_path, &error)
                 : kind == PROTOCOL ? check_protocol(file, &error)
                                    : check_agent(file, package_path, &error);
 

@@ -1,6 +1,7 @@
 /* Where a connection process finds its configuration: the environment, connection.yaml and agent.yaml's override of it.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,23 +24,43 @@ static bool missing(const char *name, const char *what)
     return false;
 }
 
-/* The same folder, or else the same public id. */
-static const struct pbay_conn_conf *find_in_agent(const struct pbay_link *link)
+static bool load_own(struct pbay_link *link, const char *dir)
+{
+    struct pbay_conf_error error = {""};
+
+    if (pbay_conn_conf_load(dir, env("PATCHBAY_PACKAGE_PATH", NULL), &link->own, &error) == PBAY_OK)
+        return true;
+    fprintf(stderr, "%s\n", error.text);
+    return false;
+}
+
+static bool same_folder(const char *a, const char *b)
+{
+    char one[PATH_MAX], other[PATH_MAX];
+
+    return realpath(a, one) && realpath(b, other) && strcmp(one, other) == 0;
+}
+
+/* The same folder, or else the same public id: the package may be a copy. */
+static const struct pbay_conn_conf *find_in_agent(struct pbay_link *link, const char *dir)
 {
     const struct pbay_agent_conf *agent = link->agent_conf;
 
     for (size_t i = 0; i < agent->n_connections; i++) {
-        if (strcmp(agent->connections[i].dir, link->own->dir) == 0)
+        if (same_folder(agent->connections[i].dir, dir))
             return &agent->connections[i];
     }
+    if (!load_own(link, dir))
+        return NULL;
     for (size_t i = 0; i < agent->n_connections; i++) {
         if (pbay_pubid_eq(&agent->connections[i].public_id, &link->own->public_id))
             return &agent->connections[i];
     }
+    fprintf(stderr, "%s: connections: expected %s\n", agent->file, link->own->public_id_text);
     return NULL;
 }
 
-static bool load_agent(struct pbay_link *link, const char *file)
+static bool load_from_agent(struct pbay_link *link, const char *file, const char *dir)
 {
     struct pbay_conf_error error = {""};
 
@@ -47,9 +68,14 @@ static bool load_agent(struct pbay_link *link, const char *file)
         fprintf(stderr, "%s\n", error.text);
         return false;
     }
-    link->conf = find_in_agent(link);
-    if (!link->conf)
-        fprintf(stderr, "%s: connections: expected %s\n", file, link->own->public_id_text);
+    link->conf = find_in_agent(link, dir);
+    return link->conf;
+}
+
+static bool load_alone(struct pbay_link *link, const char *dir)
+{
+    if (load_own(link, dir))
+        link->conf = link->own;
     return link->conf;
 }
 
@@ -57,7 +83,7 @@ static bool check_class(const struct pbay_link *link)
 {
     if (strcmp(link->conf->class_name, link->ops->class_name) == 0)
         return true;
-    fprintf(stderr, "%s/connection.yaml: class_name: expected %s, found %s\n", link->own->dir, link->ops->class_name,
+    fprintf(stderr, "%s/connection.yaml: class_name: expected %s, found %s\n", link->conf->dir, link->ops->class_name,
             link->conf->class_name);
     return false;
 }
@@ -99,16 +125,11 @@ static bool read_environment(struct pbay_link *link)
 bool conn_config_load(struct pbay_link *link)
 {
     const char *dir = env("PATCHBAY_CONNECTION_DIR", NULL), *file = env("PATCHBAY_AGENT_FILE", NULL);
-    struct pbay_conf_error error = {""};
 
     if (!dir)
         return missing("PATCHBAY_CONNECTION_DIR", "the folder of connection.yaml");
-    if (pbay_conn_conf_load(dir, &link->own, &error)) {
-        fprintf(stderr, "%s\n", error.text);
-        return false;
-    }
-    link->conf = link->own;
-    return (!file || load_agent(link, file)) && check_class(link) && read_environment(link);
+    return (file ? load_from_agent(link, file, dir) : load_alone(link, dir)) && check_class(link) &&
+           read_environment(link);
 }
 
 void conn_config_fini(struct pbay_link *link)

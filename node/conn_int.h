@@ -62,7 +62,7 @@ struct pbay_link {
     struct pb_link io;
 
     /* settled before the link is opened, then never changed */
-    struct pbay_conn_conf *own;         /* the package's connection.yaml alone */
+    struct pbay_conn_conf *own;         /* the package's connection.yaml alone; NULL = the agent has its folder */
     struct pbay_agent_conf *agent_conf; /* NULL without PATCHBAY_AGENT_FILE */
     const struct pbay_conn_conf *conf;  /* one of the two: with overrides if there are any */
     const char *endpoint, *agent, *instance, *data_dir;

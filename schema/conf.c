@@ -33,11 +33,6 @@ static size_t distance(const char *a, const char *b)
     return row[n];
 }
 
-static bool is_supported(const struct pb_field *field)
-{
-    return field->read != pb_read_unsupported && field->read != pb_read_unsupported_list;
-}
-
 static bool unknown_key(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *value, const struct pb_field *fields,
                         size_t n)
 {
@@ -48,8 +43,6 @@ static bool unknown_key(const struct pb_conf_ctx *ctx, const struct pb_yaml_node
     for (size_t i = 0; i < n; i++) {
         size_t d = distance(value->key, fields[i].key);
 
-        if (!is_supported(&fields[i]))
-            continue;
         if (d < best && d < strlen(fields[i].key)) {
             best = d;
             nearest = &fields[i];
@@ -246,18 +239,57 @@ PB_FIELD_READER(pb_check_mapping_mapping)
     return true;
 }
 
-PB_FIELD_READER(pb_read_unsupported)
+PB_FIELD_READER(pb_read_ids)
+{
+    return pb_check_ids(ctx, value, field, base) && pb_read_node(ctx, value, field, base);
+}
+
+PB_FIELD_READER(pb_check_mapping)
 {
     (void)field;
     (void)base;
-    return pb_yaml_error(ctx->error, value, "not supported by Patchbay");
+    return is_kind(ctx, value, PB_YAML_MAPPING);
 }
 
-PB_FIELD_READER(pb_read_unsupported_list)
+PB_FIELD_READER(pb_check_text_or_null)
 {
-    if (!is_kind(ctx, value, PB_YAML_SEQUENCE))
-        return false;
-    return value->n == 0 || pb_read_unsupported(ctx, value, field, base);
+    return pb_yaml_is_null(value) || pb_check_text(ctx, value, field, base);
+}
+
+/* Its number; 0 with an error when it is none of them, or one without a word. */
+static bool find_word(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *value, const struct pb_field *field,
+                      unsigned *number)
+{
+    const char *what = "";
+    bool found = false;
+
+    for (unsigned i = 0; field->words[i]; i++) {
+        const char *next = field->words[i + 1];
+
+        if (!*field->words[i])
+            continue; /* cannot be written down */
+        if (value->kind == PB_YAML_SCALAR && strcmp(value->text, field->words[i]) == 0) {
+            found = true;
+            *number = i;
+        }
+        what = pb_arena_printf(ctx->arena, "%s%s%s", what, !*what ? "" : next ? ", " : " or ", field->words[i]);
+    }
+    return found || pb_yaml_expected(ctx->error, value, what);
+}
+
+PB_FIELD_READER(pb_read_word)
+{
+    unsigned *out = pb_field_at(base, field); /* an enum without negative values is an unsigned int to the compiler */
+
+    return find_word(ctx, value, field, out);
+}
+
+PB_FIELD_READER(pb_check_word)
+{
+    unsigned number;
+
+    (void)base;
+    return find_word(ctx, value, field, &number);
 }
 
 const struct pbay_conf_value *pbay_conn_conf_find(const struct pbay_conn_conf *conf, const char *path)

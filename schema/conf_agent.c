@@ -7,6 +7,15 @@
 #define DOC(member)   offsetof(struct pb_agent_doc, member)
 #define AGENT(member) offsetof(struct pbay_agent_conf, member)
 
+const char *const pb_policy_words[] = {[PBAY_POLICY_NONE] = "",
+                                       [PBAY_POLICY_JUST_LOG] = "just_log",
+                                       [PBAY_POLICY_PROPAGATE] = "propagate",
+                                       [PBAY_POLICY_STOP] = "stop_and_exit",
+                                       NULL};
+static const char *const runtime_words[] = {"async", "threaded", NULL};
+static const char *const loop_words[] = {"async", "sync", NULL};
+static const char *const task_words[] = {"threaded", "multiprocess", NULL};
+
 static const struct pb_field document_fields[] = {
     {.key = "agent_name", .read = pb_read_name, .offset = DOC(agent_name), .required = true},
     {.key = "connections", .read = pb_read_list, .offset = DOC(connections), .max = PBAY_MAX_CONNECTIONS},
@@ -15,6 +24,9 @@ static const struct pb_field document_fields[] = {
     {.key = "data_dir", .read = pb_read_path, .offset = DOC(data_dir)},
     {.key = "private_key_paths", .read = pb_read_mapping, .offset = DOC(private_keys)},
     {.key = "connection_private_key_paths", .read = pb_read_mapping, .offset = DOC(connection_keys)},
+    {.key = "connection_exception_policy", .read = pb_read_word, .words = pb_policy_words, .offset = DOC(policy)},
+    {.key = "build_entrypoint", .read = pb_read_path, .offset = DOC(build_entrypoint)},
+    {.key = "build_directory", .read = pb_read_path, .offset = DOC(build_directory)},
     {.key = "patchbay", .read = pb_read_mapping, .offset = DOC(patchbay)},
     /* Keys that AEA's files carry and that mean nothing to a multiplexer: accepted when well-typed. */
     {.key = "author", .read = pb_check_text},
@@ -29,21 +41,21 @@ static const struct pb_field document_fields[] = {
     {.key = "skills", .read = pb_check_ids, .max = PBAY_MAX_RULES},
     {.key = "registry_path", .read = pb_check_text},
     {.key = "dependencies", .read = pb_check_mapping_mapping},
-    /* AEA has a function for these. */
-    {.key = "connection_exception_policy", .read = pb_read_unsupported},
-    {.key = "skill_exception_policy", .read = pb_read_unsupported},
-    {.key = "runtime_mode", .read = pb_read_unsupported},
-    {.key = "loop_mode", .read = pb_read_unsupported},
-    {.key = "task_manager_mode", .read = pb_read_unsupported},
-    {.key = "period", .read = pb_read_unsupported},
-    {.key = "execution_timeout", .read = pb_read_unsupported},
-    {.key = "max_reactions", .read = pb_read_unsupported},
-    {.key = "default_ledger", .read = pb_read_unsupported},
-    {.key = "required_ledgers", .read = pb_read_unsupported},
-    {.key = "logging_config", .read = pb_read_unsupported},
-    {.key = "storage_uri", .read = pb_read_unsupported},
-    {.key = "error_handler", .read = pb_read_unsupported},
-    {.key = "decision_maker_handler", .read = pb_read_unsupported},
+    /* Of the agent's own process, which reads them itself: checked as AEA does. */
+    {.key = "skill_exception_policy", .read = pb_check_word, .words = pb_policy_words},
+    {.key = "runtime_mode", .read = pb_check_word, .words = runtime_words},
+    {.key = "loop_mode", .read = pb_check_word, .words = loop_words},
+    {.key = "task_manager_mode", .read = pb_check_word, .words = task_words},
+    {.key = "period", .read = pb_check_number},
+    {.key = "execution_timeout", .read = pb_check_number},
+    {.key = "max_reactions", .read = pb_check_number},
+    {.key = "default_ledger", .read = pb_check_text_or_null},
+    {.key = "required_ledgers", .read = pb_check_texts, .max = PBAY_MAX_RULES},
+    {.key = "currency_denominations", .read = pb_check_text_mapping},
+    {.key = "logging_config", .read = pb_check_mapping},
+    {.key = "storage_uri", .read = pb_check_text_or_null},
+    {.key = "error_handler", .read = pb_check_mapping},
+    {.key = "decision_maker_handler", .read = pb_check_mapping},
 };
 
 #define LIST(name, bound) \
@@ -54,6 +66,7 @@ static const struct pb_field document_fields[] = {
 static const struct pb_field patchbay_fields[] = {
     {LIST(addresses, PBAY_MAX_ADDRESSES)},
     {LIST(command, PBAY_MAX_ARGUMENTS)},
+    {.key = "instances", .read = pb_read_count, .offset = AGENT(instances), .min = 1, .max = PBAY_MAX_INSTANCES},
     {LIST(endpoints, PBAY_MAX_ENDPOINTS)},
     {.key = "run_dir", .read = pb_read_path, .offset = AGENT(run_dir)},
     {.key = "insecure", .read = pb_read_bool, .offset = AGENT(insecure)},
@@ -155,6 +168,8 @@ static void set_defaults(struct pbay_agent_conf *conf)
     conf->grace_ms = 15000;
     conf->max_attempts = 5;
     conf->default_connection = -1;
+    conf->instances = 1;
+    conf->exception_policy = PBAY_POLICY_JUST_LOG;
 }
 
 bool pb_agent_doc_read(const struct pb_conf_ctx *ctx, struct pb_yaml_node *root, struct pb_agent_doc *doc,
@@ -167,6 +182,10 @@ bool pb_agent_doc_read(const struct pb_conf_ctx *ctx, struct pb_yaml_node *root,
         return false;
     map = doc->patchbay ? doc->patchbay : root;
     conf->agent_name = doc->agent_name;
+    conf->build_entrypoint = doc->build_entrypoint;
+    conf->build_directory = doc->build_directory;
+    if (doc->policy)
+        conf->exception_policy = doc->policy;
     conf->data_dir = doc->data_dir ? doc->data_dir : ctx->dir;
     if (!pb_conf_key_paths(ctx, doc->private_keys, &conf->private_keys, &conf->n_private_keys) ||
         !pb_conf_key_paths(ctx, doc->connection_keys, &conf->connection_keys, &conf->n_connection_keys))

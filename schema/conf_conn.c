@@ -1,11 +1,12 @@
 /* connection.yaml: AEA's fields, Patchbay's mapping `patchbay`, and the override document of agent.yaml. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "schema/conf.h"
 
-#define MAX_OPERATION 64 /* bytes in the operation of a rule */
+#define MAX_OPERATION 64    /* bytes in the operation of a rule */
+#define START_TIMEOUT 60000 /* ms; AEA's CONNECT_TIMEOUT */
+#define STUCK_TIMEOUT 60000 /* ms; AEA's SEND_TIMEOUT */
 
 static PB_FIELD_READER(read_type)
 {
@@ -22,6 +23,26 @@ static PB_FIELD_READER(read_version)
 
     doc->version_at = value->at;
     return pb_read_text(ctx, value, field, base);
+}
+
+/* AEA's form: {NAME: {version: CLAUSES}}. Where pip would have taken it from is of no use here. */
+static PB_FIELD_READER(read_dependencies)
+{
+    struct pbay_conn_conf *conf = ((struct pb_conn_doc *)base)->conf;
+
+    if (!pb_check_mapping_mapping(ctx, value, field, base))
+        return false;
+    if (value->n > field->max)
+        return pb_yaml_error(ctx->error, value, "expected at most %zu entries, found %zu", (size_t)field->max,
+                             value->n);
+    conf->dependencies = pb_arena_alloc(ctx->arena, value->n * sizeof *conf->dependencies);
+    for (const struct pb_yaml_node *item = value->child; item; item = item->next) {
+        const struct pb_yaml_node *version = pb_yaml_get(item, "version");
+
+        conf->dependencies[conf->n_dependencies++] =
+            (struct pbay_dependency){item->key, version ? version->text : "", item->at};
+    }
+    return true;
 }
 
 #define DOC(member) offsetof(struct pb_conn_doc, member)
@@ -46,48 +67,39 @@ static const struct pb_field package_fields[] = {
      .required = true},
     {.key = "is_abstract", .read = pb_read_bool, .offset = DOC(is_abstract), .required = true},
     {.key = "patchbay", .read = pb_read_mapping, .offset = DOC(patchbay)},
+    {.key = "protocols", .read = pb_read_ids, .offset = DOC(protocols), .max = PBAY_MAX_RULES, .required = true},
+    {.key = "connections", .read = pb_read_ids, .offset = DOC(connections), .max = PBAY_MAX_RULES, .required = true},
+    {.key = "dependencies", .read = read_dependencies, .max = PBAY_MAX_RULES},
+    {.key = "build_entrypoint", .read = pb_read_path, .offset = DOC(build_entrypoint)},
+    {.key = "build_directory", .read = pb_read_path, .offset = DOC(build_directory)},
     /* For readers and package managers; without effect here. */
-    {.key = "protocols", .read = pb_check_ids, .max = PBAY_MAX_RULES, .required = true},
     {.key = "license", .read = pb_check_text},
     {.key = "aea_version", .read = pb_check_text},
     {.key = "fingerprint", .read = pb_check_text_mapping},
     {.key = "fingerprint_ignore_patterns", .read = pb_check_texts, .max = PBAY_MAX_RULES},
-    {.key = "dependencies", .read = pb_check_mapping_mapping},
     {.key = "cert_requests", .read = pb_read_list, .offset = DOC(cert_requests), .max = PBAY_MAX_CERT_REQUESTS},
-    /* AEA has a function for these. */
-    {.key = "connections", .read = pb_read_unsupported_list, .required = true},
-    {.key = "build_entrypoint", .read = pb_read_unsupported},
-    {.key = "build_directory", .read = pb_read_unsupported},
 };
 
-static PB_FIELD_READER(read_replay)
-{
-    static const char *const words[] = {
-        [PBAY_REPLAY_SAFE] = "safe", [PBAY_REPLAY_KEYED] = "keyed", [PBAY_REPLAY_NEVER] = "never"};
-    enum pbay_replay *out = pb_field_at(base, field);
-    const char *text = pb_conf_text(ctx, value, "safe, keyed or never");
-
-    if (!text)
-        return false;
-    for (enum pbay_replay i = PBAY_REPLAY_SAFE; i <= PBAY_REPLAY_NEVER; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    }
-    return pb_yaml_expected(ctx->error, value, "safe, keyed or never");
-}
+static const char *const replay_words[] = {
+    "", [PBAY_REPLAY_SAFE] = "safe", [PBAY_REPLAY_KEYED] = "keyed", [PBAY_REPLAY_NEVER] = "never", NULL};
+static const char *const stuck_words[] = {
+    [PBAY_STUCK_WAIT] = "wait", [PBAY_STUCK_RESTART] = "restart", [PBAY_STUCK_FAIL] = "fail", NULL};
 
 #define CONN(member) offsetof(struct pbay_conn_conf, member)
 
 static const struct pb_field patchbay_fields[] = {
-    {.key = "replay", .read = read_replay, .offset = CONN(replay)},
+    {.key = "replay", .read = pb_read_word, .words = replay_words, .offset = CONN(replay)},
+    {.key = "required", .read = pb_read_bool, .offset = CONN(required)},
+    {.key = "start_timeout", .read = pb_read_duration, .offset = CONN(start_timeout_ms), .min = 0, .max = 3600000},
+    {.key = "exception_policy", .read = pb_read_word, .words = pb_policy_words, .offset = CONN(exception_policy)},
+    {.key = "on_stuck", .read = pb_read_word, .words = stuck_words, .offset = CONN(on_stuck)},
+    {.key = "stuck_timeout", .read = pb_read_duration, .offset = CONN(stuck_timeout_ms), .min = 1000, .max = 86400000},
     {.key = "instances", .read = pb_read_count, .offset = CONN(instances), .min = 1, .max = PBAY_MAX_INSTANCES},
     {.key = "executable", .read = pb_read_path, .offset = CONN(executable)},
 };
 
 struct override_doc {
-    const char *public_id;
+    const char *public_id, *build_directory;
     bool is_abstract;
     struct pb_yaml_node *config, *patchbay, *cert_requests;
 };
@@ -101,7 +113,7 @@ static const struct pb_field override_fields[] = {
     {.key = "is_abstract", .read = pb_read_bool, .offset = OVER(is_abstract)},
     {.key = "patchbay", .read = pb_read_mapping, .offset = OVER(patchbay)},
     {.key = "cert_requests", .read = pb_read_list, .offset = OVER(cert_requests), .max = PBAY_MAX_CERT_REQUESTS},
-    {.key = "build_directory", .read = pb_read_unsupported},
+    {.key = "build_directory", .read = pb_read_path, .offset = OVER(build_directory)},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -196,8 +208,12 @@ static bool read_package(struct pb_conn_doc *doc, struct pb_yaml_node *docs, con
     conf->description = doc->description ? doc->description : "";
     conf->is_abstract = doc->is_abstract;
     conf->dir = doc->ctx.dir;
+    conf->build_entrypoint = doc->build_entrypoint;
+    conf->build_directory = doc->build_directory;
     conf->replay = PBAY_REPLAY_SAFE;
     conf->instances = 1;
+    conf->start_timeout_ms = START_TIMEOUT;
+    conf->stuck_timeout_ms = STUCK_TIMEOUT;
     return read_rules(doc, doc->restricted, &conf->restricted, &conf->n_restricted) &&
            read_rules(doc, doc->excluded, &conf->excluded, &conf->n_excluded) && read_patchbay(doc, doc->patchbay);
 }
@@ -209,7 +225,7 @@ enum pbay_err pb_conn_doc_load(struct pb_conn_doc *doc, const struct pb_conf_ctx
     struct pb_yaml_node *docs;
     enum pbay_err err;
 
-    *doc = (struct pb_conn_doc){.ctx = *ctx, .conf = conf};
+    *doc = (struct pb_conn_doc){.ctx = *ctx, .conf = conf, .given_dir = dir};
     doc->ctx.dir = pb_conf_absolute(ctx, dir);
     if (!doc->ctx.dir)
         return PBAY_CONFIG;
@@ -220,35 +236,6 @@ enum pbay_err pb_conn_doc_load(struct pb_conn_doc *doc, const struct pb_conf_ctx
 }
 
 /* ---- the override ---- */
-
-/* Values of `over` take the place of those of `base`. The path of both is the same, so that errors name the right
- * field. */
-static bool lay_over(const struct pb_conn_doc *doc, struct pb_yaml_node *base, const struct pb_yaml_node *over)
-{
-    for (const struct pb_yaml_node *value = over->child; value; value = value->next) {
-        struct pb_yaml_node *old = pb_yaml_get(base, value->key);
-
-        if (!old)
-            return pb_yaml_error(doc->ctx.error, value, "there is no such key in the config at %s:%d", base->at.file,
-                                 base->at.line);
-        if (old->kind != value->kind && !pb_yaml_is_null(old) && !pb_yaml_is_null(value))
-            return pb_yaml_error(doc->ctx.error, value, "expected the same kind of value as at %s:%d", old->at.file,
-                                 old->at.line);
-        if (old->kind == PB_YAML_MAPPING && value->kind == PB_YAML_MAPPING) {
-            if (!lay_over(doc, old, value))
-                return false;
-            continue;
-        }
-        old->declared = pb_yaml_is_null(old) ? NULL : old->text;
-        old->kind = value->kind;
-        old->plain = value->plain;
-        old->at = value->at;
-        old->text = value->text;
-        old->child = value->child;
-        old->n = value->n;
-    }
-    return true;
-}
 
 bool pb_conn_doc_override(struct pb_conn_doc *doc, struct pb_yaml_node *override)
 {
@@ -261,81 +248,24 @@ bool pb_conn_doc_override(struct pb_conn_doc *doc, struct pb_yaml_node *override
     if (!pb_conf_fields(&doc->ctx, override, override_fields, COUNT(override_fields), &over))
         return false;
     doc->conf->is_abstract = over.is_abstract;
+    if (over.build_directory)
+        doc->conf->build_directory = over.build_directory;
     if (over.cert_requests) /* as a whole, which is how AEA replaces lists */
         doc->cert_requests = over.cert_requests;
-    return (!over.config || lay_over(doc, doc->config, over.config)) && read_patchbay(doc, over.patchbay);
+    return (!over.config || pb_conf_lay_over(&doc->ctx, doc->config, over.config)) && read_patchbay(doc, over.patchbay);
 }
 
-/* ---- config, flattened ---- */
-
-static size_t count_scalars(const struct pb_yaml_node *node)
+bool pb_conn_doc_finish(struct pb_conn_doc *doc, const struct pb_conf_places *places)
 {
-    size_t n = node->kind == PB_YAML_SCALAR;
+    struct pb_conf_places here = *places;
 
-    for (const struct pb_yaml_node *child = node->child; child; child = child->next)
-        n += count_scalars(child); /* as deep as PBAY_MAX_CONF_DEPTH */
-    return n;
-}
-
-enum kind { KIND_TEXT, KIND_INT, KIND_BOOL };
-
-static const char *const kind_names[] = {"a string", "an integer", "true or false"};
-
-static enum kind kind_of(const char *text)
-{
-    const char *p = text + (*text == '-' || *text == '+');
-
-    if (strcasecmp(text, "true") == 0 || strcasecmp(text, "false") == 0)
-        return KIND_BOOL;
-    return *p && p[strspn(p, "0123456789")] == 0 ? KIND_INT : KIND_TEXT;
-}
-
-/* A key that the package declares as an integer or as true/false stays one in agent.yaml. */
-static bool check_kind(const struct pb_conn_doc *doc, const struct pb_yaml_node *node)
-{
-    enum kind kind = node->declared ? kind_of(node->declared) : KIND_TEXT;
-
-    if (kind == KIND_TEXT || pb_yaml_is_null(node) || kind_of(node->text) == kind)
-        return true;
-    return pb_yaml_error(doc->ctx.error, node, "expected %s, found '%s'", kind_names[kind], node->text);
-}
-
-static bool flatten(struct pb_conn_doc *doc, const struct pb_yaml_node *node, const char *path)
-{
-    struct pbay_conn_conf *conf = doc->conf;
-
-    if (strlen(path) > PB_MAX_CONF_PATH)
-        return pb_yaml_error(doc->ctx.error, node, "expected a path of at most %d bytes", PB_MAX_CONF_PATH);
-    if (node->kind == PB_YAML_SCALAR) {
-        const char *text = pb_yaml_is_null(node) ? NULL : node->text;
-
-        conf->config[conf->n_config++] = (struct pbay_conf_value){path, text, node->at};
-        return check_kind(doc, node);
-    }
-    for (const struct pb_yaml_node *child = node->child; child; child = child->next) {
-        const char *dot = *path ? "." : "";
-        char *below;
-
-        if (child->key && strchr(child->key, '.'))
-            return pb_yaml_error(doc->ctx.error, child, "a key of config may not contain a dot");
-        below = child->key ? pb_arena_printf(doc->ctx.arena, "%s%s%s", path, dot, child->key)
-                           : pb_arena_printf(doc->ctx.arena, "%s%s%zu", path, dot, child->index);
-        if (!flatten(doc, child, below))
+    here.package_dir = doc->given_dir;
+    for (const struct pb_yaml_node *item = doc->protocols->child; item; item = item->next) {
+        if (!pb_conf_find_protocol(&doc->ctx, &here, item))
             return false;
     }
-    return true;
-}
-
-bool pb_conn_doc_finish(struct pb_conn_doc *doc)
-{
-    size_t n;
-
-    assert(doc->config); /* a required key */
-    n = count_scalars(doc->config);
-    if (!pb_conf_substitute(&doc->ctx, doc->config) || !pb_conf_cert_requests(&doc->ctx, doc->cert_requests, doc->conf))
-        return false;
-    doc->conf->config = pb_arena_alloc(doc->ctx.arena, n * sizeof *doc->conf->config);
-    return flatten(doc, doc->config, "");
+    return pb_conf_config(&doc->ctx, doc->config, doc->conf) &&
+           pb_conf_cert_requests(&doc->ctx, doc->cert_requests, doc->conf);
 }
 
 /* ---- one package alone ---- */
@@ -346,14 +276,17 @@ struct owner {
     struct pb_arena arena;
 };
 
-enum pbay_err pbay_conn_conf_load(const char *dir, struct pbay_conn_conf **conf, struct pbay_conf_error *error)
+enum pbay_err pbay_conn_conf_load(const char *dir, const char *package_path, struct pbay_conn_conf **conf,
+                                  struct pbay_conf_error *error)
 {
     struct owner *owner = pb_alloc(sizeof *owner);
     struct pb_conf_ctx ctx = {.arena = &owner->arena, .error = error};
+    struct pb_conf_places places = {.package_dir = dir, .package_path = package_path};
+    struct pb_bases bases = {.ctx = &ctx, .places = &places};
     struct pb_conn_doc doc;
     enum pbay_err err = pb_conn_doc_load(&doc, &ctx, dir, &owner->conf);
 
-    if (!err && !pb_conn_doc_finish(&doc))
+    if (!err && !(pb_conn_doc_bases(&doc, &bases) && pb_conn_doc_finish(&doc, &places)))
         err = PBAY_CONFIG;
     *conf = &owner->conf;
     if (err)

@@ -110,6 +110,8 @@ static bool substitute(const struct pb_conf_ctx *ctx, struct pb_yaml_node *node,
         return false;
     value = getenv(ref.name);
     if (!value)
+        value = pb_dotenv_get(ctx->env, ref.name);
+    if (!value)
         value = ref.fallback;
     if (!value)
         return pb_yaml_error(ctx->error, node, "the environment variable %s is not set and there is no default",

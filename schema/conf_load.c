@@ -1,8 +1,6 @@
 /* agent.yaml with everything it names: packages, override documents, default connection and routing. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "schema/conf.h"
 
@@ -15,90 +13,45 @@ struct owner {
 struct load {
     struct pb_conf_ctx ctx; /* dir: of agent.yaml */
     struct pbay_agent_conf *conf;
-    const char *given_dir; /* the same as the caller wrote it, with its slash, or "" */
-    const char *package_path;
+    struct pb_conf_places places;
     struct pb_agent_doc doc;
-    struct pb_conn_doc *packages; /* beside conf->connections */
+    struct pb_conn_doc *packages; /* as agent.yaml lists them; abstract ones too */
+    size_t n_packages;
 };
 
 /* ---- packages ---- */
 
-/* dir when it holds a package, else NULL; dir lives in the arena. */
-static const char *if_package(const struct load *l, const char *dir)
+static bool is_new(const struct load *l, const struct pb_yaml_node *item, const struct pbay_pubid *id)
 {
-    return access(pb_arena_printf(l->ctx.arena, "%s/connection.yaml", dir), F_OK) == 0 ? dir : NULL;
-}
+    for (size_t i = 0; i < l->n_packages; i++) {
+        const struct pbay_conn_conf *other = l->packages[i].conf;
 
-static const char *find_in_path(const struct load *l, struct pbay_str name)
-{
-    const char *found = NULL;
-
-    for (const char *p = l->package_path; p && *p && !found; p += strspn(p, ":")) {
-        size_t n = strcspn(p, ":");
-
-        if (n)
-            found = if_package(l, pb_arena_printf(l->ctx.arena, "%.*s/%.*s", (int)n, p, (int)name.n, name.p));
-        p += n;
+        if (pbay_str_eq(id->name, pbay_str(other->name)))
+            return pb_yaml_error(l->ctx.error, item, "a connection named %s is on line %d already", other->name,
+                                 other->at.line);
     }
-    return found;
-}
-
-static const char *find_package(const struct load *l, const struct pb_yaml_node *item, const struct pbay_pubid *id)
-{
-    struct pbay_str author = id->author, name = id->name;
-    const char *own = pb_arena_printf(l->ctx.arena, "%sconnections/%.*s", l->given_dir, (int)name.n, name.p);
-    const char *vendor = pb_arena_printf(l->ctx.arena, "%svendor/%.*s/connections/%.*s", l->given_dir, (int)author.n,
-                                         author.p, (int)name.n, name.p);
-    const char *found = if_package(l, own);
-
-    if (!found)
-        found = if_package(l, vendor);
-    if (!found)
-        found = find_in_path(l, name);
-    if (!found)
-        pb_yaml_error(l->ctx.error, item, "expected a package in %s, in %s or in the package path", own, vendor);
-    return found;
-}
-
-static bool check_wish(const struct load *l, const struct pb_yaml_node *item, const struct pbay_pubid *wish,
-                       const struct pb_conn_doc *package)
-{
-    const struct pbay_conn_conf *conn = package->conf;
-
-    if (pb_conf_accepts(wish, &conn->public_id))
-        return true;
-    return pb_yaml_error(l->ctx.error, item, "expected %s as in %s:%d, found %s", conn->public_id_text,
-                         package->version_at.file, package->version_at.line, item->text);
+    return true;
 }
 
 static enum pbay_err load_package(struct load *l, const struct pb_yaml_node *item)
 {
-    size_t i = l->conf->n_connections;
-    struct pbay_conn_conf *conn = &l->conf->connections[i];
+    struct pb_conn_doc *package = &l->packages[l->n_packages];
+    struct pbay_conn_conf *conn = pb_arena_alloc(l->ctx.arena, sizeof *conn);
     struct pbay_pubid id;
     const char *dir;
     enum pbay_err err;
 
-    if (!pb_conf_pubid(&l->ctx, item, &id))
+    if (!pb_conf_pubid(&l->ctx, item, &id) || !is_new(l, item, &id))
         return PBAY_CONFIG;
-    for (size_t j = 0; j < i; j++) {
-        const struct pbay_conn_conf *other = &l->conf->connections[j];
-
-        if (pbay_str_eq(id.name, pbay_str(other->name))) {
-            pb_yaml_error(l->ctx.error, item, "a connection named %s is on line %d already", other->name,
-                          other->at.line);
-            return PBAY_CONFIG;
-        }
-    }
-    dir = find_package(l, item, &id);
+    dir = pb_conf_find_package(&l->ctx, &l->places, item, &id);
     if (!dir)
         return PBAY_CONFIG;
-    err = pb_conn_doc_load(&l->packages[i], &l->ctx, dir, conn);
+    err = pb_conn_doc_load(package, &l->ctx, dir, conn);
     if (err)
         return err;
     conn->at = item->at;
-    l->conf->n_connections++;
-    return check_wish(l, item, &id, &l->packages[i]) ? PBAY_OK : PBAY_CONFIG;
+    l->n_packages++;
+    return pb_conn_doc_check_wish(&l->ctx, item, &id, package) ? PBAY_OK : PBAY_CONFIG;
 }
 
 static enum pbay_err load_packages(struct load *l)
@@ -108,7 +61,6 @@ static enum pbay_err load_packages(struct load *l)
 
     if (!list)
         return PBAY_OK;
-    l->conf->connections = pb_arena_alloc(l->ctx.arena, list->n * sizeof *l->conf->connections);
     l->packages = pb_arena_alloc(l->ctx.arena, list->n * sizeof *l->packages);
     for (const struct pb_yaml_node *item = list->child; item && !err; item = item->next)
         err = load_package(l, item);
@@ -117,23 +69,24 @@ static enum pbay_err load_packages(struct load *l)
 
 /* ---- override documents ---- */
 
-/* Index of the connection of this author and name, or -1. */
-static long find_connection(const struct load *l, const struct pbay_pubid *id)
+/* The package of this author and name, or NULL. */
+static struct pb_conn_doc *find_package(const struct load *l, const struct pbay_pubid *id)
 {
-    for (size_t i = 0; i < l->conf->n_connections; i++) {
-        if (pbay_pubid_same_prefix(id, &l->conf->connections[i].public_id))
-            return (long)i;
+    for (size_t i = 0; i < l->n_packages; i++) {
+        if (pbay_pubid_same_prefix(id, &l->packages[i].conf->public_id))
+            return &l->packages[i];
     }
-    return -1;
+    return NULL;
 }
 
-static bool read_override(struct load *l, struct pb_yaml_node *root)
+/* Those for packages that are abstract, or those for the others. */
+static bool read_override(struct load *l, struct pb_yaml_node *root, bool abstract)
 {
     static const char *const skipped[] = {"skill", "protocol", "contract"};
     const struct pb_yaml_node *type = pb_yaml_get(root, "type"), *public_id = pb_yaml_get(root, "public_id");
+    struct pb_conn_doc *package;
     struct pbay_pubid id;
     const char *text;
-    long i;
 
     if (!type || !public_id)
         return pb_yaml_error(l->ctx.error, root, "expected an override document with the keys public_id and type");
@@ -146,32 +99,90 @@ static bool read_override(struct load *l, struct pb_yaml_node *root)
     }
     if (strcmp(text, "connection") != 0)
         return pb_yaml_expected(l->ctx.error, type, "connection, skill, protocol or contract");
-    i = find_connection(l, &id);
-    if (i < 0)
+    package = find_package(l, &id);
+    if (!package)
         return pb_yaml_expected(l->ctx.error, public_id, "one of this agent's connections");
-    assert(l->packages); /* as there is a connection */
-    return check_wish(l, public_id, &id, &l->packages[i]) && pb_conn_doc_override(&l->packages[i], root);
+    if (package->is_abstract != abstract)
+        return true;
+    return pb_conn_doc_check_wish(&l->ctx, public_id, &id, package) && pb_conn_doc_override(package, root);
 }
 
-static bool finish_connections(struct load *l, struct pb_yaml_node *overrides)
+static bool read_overrides(struct load *l, struct pb_yaml_node *overrides, bool abstract)
 {
     for (; overrides; overrides = overrides->next) {
-        if (!read_override(l, overrides))
-            return false;
-    }
-    for (size_t i = 0; i < l->conf->n_connections; i++) {
-        const struct pbay_conn_conf *conn = &l->conf->connections[i];
-
-        if (conn->is_abstract)
-            return pb_conf_error(l->ctx.error, conn->at.file, conn->at.line,
-                                 "connections.%zu: %s is abstract and cannot run", i, conn->public_id_text);
-        if (!pb_conn_doc_finish(&l->packages[i]) || !pb_conf_cert_keys(&l->ctx, l->conf, conn))
+        if (!read_override(l, overrides, abstract))
             return false;
     }
     return true;
 }
 
+/* ---- connections ---- */
+
+static bool inherit(struct load *l)
+{
+    struct pb_bases bases = {&l->ctx, &l->places, l->packages, l->n_packages};
+
+    for (size_t i = 0; i < l->n_packages; i++) {
+        if (!pb_conn_doc_bases(&l->packages[i], &bases))
+            return false;
+    }
+    return true;
+}
+
+/* The packages that run, in their order; a need becomes the index of one of them. */
+static void collect(struct load *l)
+{
+    struct pbay_agent_conf *conf = l->conf;
+    size_t *now = pb_arena_alloc(l->ctx.arena, l->n_packages * sizeof *now);
+
+    conf->connections = pb_arena_alloc(l->ctx.arena, l->n_packages * sizeof *conf->connections);
+    for (size_t i = 0; i < l->n_packages; i++) {
+        now[i] = conf->n_connections;
+        if (!l->packages[i].conf->is_abstract)
+            conf->connections[conf->n_connections++] = *l->packages[i].conf;
+    }
+    for (size_t i = 0; i < conf->n_connections; i++) {
+        for (size_t k = 0; k < conf->connections[i].n_needs; k++)
+            conf->connections[i].needs[k].connection = now[conf->connections[i].needs[k].connection];
+    }
+}
+
+static bool finish_connections(struct load *l)
+{
+    for (size_t i = 0; i < l->n_packages; i++) {
+        struct pb_conn_doc *package = &l->packages[i];
+        struct pbay_conn_conf *conn = package->conf;
+
+        if (conn->is_abstract && !package->is_base)
+            return pb_conf_error(l->ctx.error, conn->at.file, conn->at.line,
+                                 "connections.%zu: %s is abstract, and no connection of this agent builds on it", i,
+                                 conn->public_id_text);
+        if (!conn->exception_policy)
+            conn->exception_policy = l->conf->exception_policy;
+        if (!pb_conn_doc_finish(package, &l->places) || !pb_conf_cert_keys(&l->ctx, l->conf, conn))
+            return false;
+    }
+    collect(l);
+    return pb_conf_check_needs(&l->ctx, l->conf);
+}
+
+static bool read_connections(struct load *l, struct pb_yaml_node *overrides)
+{
+    return read_overrides(l, overrides, true) && inherit(l) && read_overrides(l, overrides, false) &&
+           finish_connections(l);
+}
+
 /* ---- routing ---- */
+
+/* Index of the connection of this author and name, or -1. */
+static long find_connection(const struct load *l, const struct pbay_pubid *id)
+{
+    for (size_t i = 0; i < l->conf->n_connections; i++) {
+        if (pbay_pubid_same_prefix(id, &l->conf->connections[i].public_id))
+            return (long)i;
+    }
+    return -1;
+}
 
 /* Names are unique, so the exact id, if present, is the one with the same author and name. */
 static bool resolve(const struct load *l, const struct pb_yaml_node *value, long *index)
@@ -237,7 +248,7 @@ static bool locate(struct load *l, const char *file)
                      ? "/"
                      : pb_arena_str(l->ctx.arena, (struct pbay_str){l->conf->file, (size_t)(slash - l->conf->file)});
     slash = strrchr(file, '/');
-    l->given_dir = pb_arena_str(l->ctx.arena, (struct pbay_str){file, slash ? (size_t)(slash + 1 - file) : 0});
+    l->places.agent_dir = pb_arena_str(l->ctx.arena, (struct pbay_str){file, slash ? (size_t)(slash + 1 - file) : 0});
     return true;
 }
 
@@ -255,20 +266,21 @@ static enum pbay_err load_agent(struct load *l, const char *file)
         pb_conf_error(l->ctx.error, file, 1, "expected a document");
         return PBAY_CONFIG;
     }
-    if (!pb_agent_doc_read(&l->ctx, docs, &l->doc, l->conf))
+    if (!pb_conf_dotenv(&l->ctx, l->places.agent_dir) || !pb_agent_doc_read(&l->ctx, docs, &l->doc, l->conf))
         return PBAY_CONFIG;
     err = load_packages(l);
     if (err)
         return err;
-    return finish_connections(l, docs->next) && read_routing(l) ? PBAY_OK : PBAY_CONFIG;
+    return read_connections(l, docs->next) && read_routing(l) ? PBAY_OK : PBAY_CONFIG;
 }
 
 enum pbay_err pbay_agent_conf_load(const char *file, const char *package_path, struct pbay_agent_conf **conf,
                                    struct pbay_conf_error *error)
 {
     struct owner *owner = pb_alloc(sizeof *owner);
-    struct load l = {
-        .ctx = {.arena = &owner->arena, .error = error}, .conf = &owner->conf, .package_path = package_path};
+    struct load l = {.ctx = {.arena = &owner->arena, .error = error},
+                     .conf = &owner->conf,
+                     .places = {.package_path = package_path}};
     enum pbay_err err = load_agent(&l, file);
 
     *conf = &owner->conf;

@@ -2,6 +2,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -183,4 +185,19 @@ PB_FIELD_READER(pb_read_size)
 PB_FIELD_READER(pb_read_size32)
 {
     return read_quantity32(ctx, value, field, &size, base);
+}
+
+PB_FIELD_READER(pb_check_number)
+{
+    const char *text = pb_conf_text(ctx, value, "a number that is not negative");
+    char *end;
+    double v;
+
+    (void)field;
+    (void)base;
+    if (!text)
+        return false;
+    v = strtod(text, &end);
+    return (end != text && !*end && isfinite(v) && v >= 0) ||
+           pb_yaml_expected(ctx->error, value, "a number that is not negative");
 }

@@ -63,6 +63,34 @@ struct pbay_cert_request {
     struct pbay_conf_pos at;
 };
 
+/* One entry of `connections` that is not abstract: this connection is started after that one. */
+struct pbay_need {
+    size_t connection; /* index into the agent's connections */
+    struct pbay_conf_pos at;
+};
+
+/* One entry of `dependencies`: a library as pkg-config names it, or a Debian package, and AEA's version clauses such as
+ * ">=1.2,<2"; "" = any. `patchbay build` looks for it. */
+struct pbay_dependency {
+    const char *name, *version;
+    struct pbay_conf_pos at;
+};
+
+/* What follows when `send` has failed; its sender is told in any case. */
+enum pbay_policy {
+    PBAY_POLICY_NONE,      /* not said: the agent's, else just_log */
+    PBAY_POLICY_JUST_LOG,  /* nothing more */
+    PBAY_POLICY_PROPAGATE, /* the connection ends with an error, and with it, under `patchbay up`, the agent */
+    PBAY_POLICY_STOP       /* stop_and_exit: the same, in order and without an error */
+};
+
+/* What the watchdog does about a slot that has not returned for stuck_timeout. */
+enum pbay_stuck {
+    PBAY_STUCK_WAIT,    /* nothing: the state says it */
+    PBAY_STUCK_RESTART, /* ends the process, to be started again */
+    PBAY_STUCK_FAIL     /* ends the process, which then counts as failed */
+};
+
 /* connection.yaml, with agent.yaml's override document laid over it. */
 struct pbay_conn_conf {
     const char *public_id_text; /* author/name:version */
@@ -80,11 +108,24 @@ struct pbay_conn_conf {
     size_t n_config;
     struct pbay_cert_request *cert_requests; /* those of an override document take the place of all of these */
     size_t n_cert_requests;
+    struct pbay_need *needs;
+    size_t n_needs;
+    struct pbay_dependency *dependencies;
+    size_t n_dependencies;
+    const char *build_entrypoint; /* absolute: a program that `patchbay build` runs; NULL = none */
+    const char *build_directory;  /* absolute; NULL = dir/build */
     /* Patchbay's own keys, in a mapping `patchbay` of connection.yaml or of the override document */
     enum pbay_replay replay; /* replay: safe|keyed|never; default safe */
     unsigned instances;      /* instances: 1..64; default 1 */
     const char *executable;  /* executable: a path relative to dir, made absolute; NULL = found by name */
-    struct pbay_conf_pos at; /* where agent.yaml names it */
+    bool required;           /* required: the agent is not started before it is connected; default false */
+    /* start_timeout: how long the agent (required) and the connections that need it wait; default 60000, 0 .. 3600000
+     */
+    uint32_t start_timeout_ms;
+    enum pbay_policy exception_policy; /* exception_policy: just_log|propagate|stop_and_exit; default: the agent's */
+    enum pbay_stuck on_stuck;          /* on_stuck: wait|restart|fail; default wait */
+    uint32_t stuck_timeout_ms;         /* stuck_timeout: default 60000, 1000 .. 86400000 */
+    struct pbay_conf_pos at;           /* where agent.yaml names it */
 };
 
 struct pbay_default_route {
@@ -114,6 +155,9 @@ struct pbay_agent_conf {
     long default_connection; /* index into connections, -1 = none */
     struct pbay_default_route *default_routing;
     size_t n_default_routing;
+    enum pbay_policy exception_policy;  /* connection_exception_policy; default just_log */
+    const char *build_entrypoint;       /* as of a connection; relative to the directory of agent.yaml */
+    const char *build_directory;        /* default: build, there */
     struct pbay_key_path *private_keys; /* private_key_paths: they sign for the agent */
     size_t n_private_keys;
     struct pbay_key_path *connection_keys; /* connection_private_key_paths: the connections' own */
@@ -122,6 +166,7 @@ struct pbay_agent_conf {
      * directory of agent.yaml; a word without one is left to PATH. */
     const char **command;
     size_t n_command;
+    unsigned instances; /* patchbay.instances: so many agent processes share one InBox; default 1, 1 .. 64 */
     /* patchbay.endpoints: ipc://PATH, made absolute from the directory of agent.yaml, or tcp://HOST:PORT; default
      * ipc://RUN_DIR/broker.ipc */
     const char **endpoints;
@@ -141,7 +186,8 @@ struct pbay_agent_conf {
     unsigned max_attempts; /* patchbay.max_attempts: poison; default 5, 1 .. 100 */
 };
 
-/* Load agent.yaml and the connection.yaml of every connection it names. Packages are looked for, in this order, in
+/* Load agent.yaml and the connection.yaml of every connection it names. ${NAME:type:default} is taken from the
+ * environment, else from the file .env beside agent.yaml. Packages are looked for, in this order, in
  *   DIR/connections/NAME, DIR/vendor/AUTHOR/connections/NAME (DIR = the directory of agent.yaml), then in
  *   each directory of package_path (colon-separated, each holds NAME/connection.yaml; may be NULL);
  * the first that exists must be the one that is meant.
@@ -151,8 +197,10 @@ enum pbay_err pbay_agent_conf_load(const char *file, const char *package_path, s
                                    struct pbay_conf_error *error);
 void pbay_agent_conf_destroy(struct pbay_agent_conf **conf);
 
-/* Load one connection.yaml alone, without an agent. Returns as above. */
-enum pbay_err pbay_conn_conf_load(const char *dir, struct pbay_conn_conf **conf, struct pbay_conf_error *error);
+/* Load one connection.yaml alone, without an agent; abstract packages that it builds on are looked for beside it and in
+ * package_path (may be NULL). Returns as above. */
+enum pbay_err pbay_conn_conf_load(const char *dir, const char *package_path, struct pbay_conn_conf **conf,
+                                  struct pbay_conf_error *error);
 void pbay_conn_conf_destroy(struct pbay_conn_conf **conf);
 
 /* The value at a path of config, or NULL. */

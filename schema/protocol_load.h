@@ -53,4 +53,7 @@ bool pb_spec_customs(struct pb_spec *spec, const struct pb_yaml_node *document);
 /* The document of the rules of dialogues. */
 bool pb_spec_rules(struct pb_spec *spec, struct pb_yaml_node *document);
 
+/* Is a protocol shipped that this id asks for? (protocols.c) */
+bool pb_protocol_is_shipped(const struct pbay_pubid *wish);
+
 #endif

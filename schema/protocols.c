@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "schema/message.h"
+#include "schema/protocol_load.h"
 #include "schema/protocols/default.h"
 #include "schema/protocols/http.h"
 #include "schema/protocols/ledger_api.h"
@@ -21,6 +22,17 @@ static const struct pbay_protocol *const shipped[] = {
     &pbay_state_update_protocol,
     NULL,
 };
+
+bool pb_protocol_is_shipped(const struct pbay_pubid *wish)
+{
+    for (size_t i = 0; shipped[i]; i++) {
+        struct pbay_pubid id;
+
+        if (pbay_pubid_parse(pbay_str(shipped[i]->id), &id) && pb_conf_accepts(wish, &id))
+            return true;
+    }
+    return false;
+}
 
 PBAY_API struct pbay_protocols *pbay_protocols_new(void)
 {

@@ -33,7 +33,7 @@ void fake_link_init(struct pbay_link *link, const char *package_dir, const struc
     struct pbay_conf_error error = {""};
 
     *link = (struct pbay_link){.options = options, .timer_at = INT64_MAX, .dir = "/tmp/pbay-conformance-XXXXXX"};
-    if (pbay_conn_conf_load(package_dir, &link->conf, &error))
+    if (pbay_conn_conf_load(package_dir, NULL, &link->conf, &error))
         fail_msg("%s", error.text);
     assert_non_null(mkdtemp(link->dir));
 }

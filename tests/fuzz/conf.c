@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct pbay_conf_error error = {{0}};
 
     put(at.connection, data, n);
-    check(pbay_conn_conf_load(at.package, &conn, &error), conn, &error);
+    check(pbay_conn_conf_load(at.package, NULL, &conn, &error), conn, &error);
     put(at.connection, package, sizeof package - 1);
     put(at.agent, data, n);
     check(pbay_agent_conf_load(at.agent, at.dir, &agent, &error), agent, &error);

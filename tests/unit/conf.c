@@ -305,13 +305,107 @@ static void test_config(void **state)
     pbay_agent_conf_destroy(&conf);
 }
 
+/* ---- an agent as AEA writes it ---- */
+
+static struct pbay_agent_conf *load_aea(void)
+{
+    unsetenv("PATCHBAY_TEST_TOKEN");
+    unsetenv("PATCHBAY_TEST_URL");
+    unsetenv("PATCHBAY_TEST_LITERAL");
+    setenv("PATCHBAY_TEST_SET", "from the environment", 1);
+    return load("c/good/aea/aea-config.yaml", NULL);
+}
+
+static void test_aea_keys(void **state)
+{
+    struct pbay_agent_conf *conf = load_aea();
+    const struct pbay_conn_conf *front = &conf->connections[0], *back = &conf->connections[1];
+
+    assert_int_equal(conf->n_connections, 2); /* the abstract one is not among them */
+    assert_string_equal(front->name, "front");
+    assert_int_equal(conf->default_connection, 0);
+    assert_int_equal(conf->default_routing[0].connection, 1);
+    assert_int_equal(conf->exception_policy, PBAY_POLICY_PROPAGATE);
+    assert_int_equal(conf->instances, 2);
+    assert_string_equal(conf->build_entrypoint, at(state, "good/aea/scripts/build.sh"));
+    assert_string_equal(conf->build_directory, at(state, "good/aea/.build"));
+    assert_string_equal(front->build_entrypoint, at(state, "good/aea/connections/front/make.sh"));
+    assert_string_equal(front->build_directory, at(state, "good/aea/connections/front/elsewhere"));
+    assert_int_equal(front->n_needs, 1);
+    assert_int_equal(front->needs[0].connection, 1);
+    assert_int_equal(front->n_cert_requests, 1);
+    assert_true(front->required);
+    assert_int_equal(front->start_timeout_ms, 5000);
+    assert_int_equal(front->exception_policy, PBAY_POLICY_JUST_LOG);
+    assert_int_equal(front->on_stuck, PBAY_STUCK_RESTART);
+    assert_int_equal(front->stuck_timeout_ms, 10000);
+    assert_false(back->required);
+    assert_int_equal(back->exception_policy, PBAY_POLICY_PROPAGATE);
+    assert_int_equal(back->on_stuck, PBAY_STUCK_WAIT);
+    assert_int_equal(back->stuck_timeout_ms, 60000);
+    assert_int_equal(back->n_needs, 0);
+    assert_int_equal(back->n_dependencies, 2);
+    assert_string_equal(back->dependencies[0].name, "libcurl");
+    assert_string_equal(back->dependencies[0].version, ">=7.80,<9");
+    assert_string_equal(back->dependencies[1].version, "");
+    pbay_agent_conf_destroy(&conf);
+}
+
+/* A base with its override below the package, the package below its own override; .env below the environment. */
+static void test_inherited(void **state)
+{
+    static const char base[] = "c/good/aea/connections/base/connection.yaml", agent[] = "c/good/aea/aea-config.yaml",
+                      front_file[] = "c/good/aea/connections/front/connection.yaml",
+                      root[] = "c/good/aea/vendor/acme/connections/root/connection.yaml";
+    static const struct expected_value front[] = {
+        {"token", "se\"cret # not a comment", agent, 57},
+        {"url", "http://x/#fragment", front_file, 14},
+        {"literal", "a\\n$b", front_file, 14},
+        {"set", "from the environment", front_file, 14},
+        {"tls.cert", "front.pem", front_file, 14},
+        {"tls.depth", "3", agent, 58},
+        {"retries", "7", agent, 52},
+        {"port", "80", base, 14},
+        {"name", NULL, base, 14},
+        {"lowest", "yes", root, 14},
+    };
+    static const struct expected_value back[] = {
+        {"retries", "7", agent, 52},  {"port", "80", base, 14}, {"tls.cert", "base.pem", base, 14},
+        {"tls.depth", "1", base, 14}, {"name", NULL, base, 14}, {"lowest", "yes", root, 14},
+    };
+    struct pbay_agent_conf *conf = load_aea();
+
+    (void)state;
+    check_values(&conf->connections[0], front, sizeof front / sizeof *front);
+    check_values(&conf->connections[1], back, sizeof back / sizeof *back);
+    pbay_agent_conf_destroy(&conf);
+}
+
+/* Without an agent its neighbours are looked at, and the package path. */
+static void test_base_alone(void **state)
+{
+    struct pbay_conf_error error;
+    struct pbay_conn_conf *conf;
+
+    (void)state;
+    assert_int_equal(pbay_conn_conf_load("c/good/aea/connections/back", NULL, &conf, &error), PBAY_CONFIG);
+    assert_string_equal(error.text,
+                        "c/good/aea/connections/back/../base/connection.yaml:11: connections.0: expected a package in "
+                        "c/good/aea/connections/back/../root or in the package path");
+    if (pbay_conn_conf_load("c/good/aea/connections/back", "c/good/aea/vendor/acme/connections", &conf, &error))
+        fail_msg("%s", error.text);
+    assert_string_equal(pbay_conn_conf_find(conf, "retries")->text, "3");
+    assert_string_equal(pbay_conn_conf_find(conf, "lowest")->text, "yes");
+    pbay_conn_conf_destroy(&conf);
+}
+
 static void test_package_alone(void **state)
 {
     struct pbay_conf_error error;
     struct pbay_conn_conf *conf;
 
     (void)state;
-    if (pbay_conn_conf_load("c/good/full/connections/gateway", &conf, &error))
+    if (pbay_conn_conf_load("c/good/full/connections/gateway", NULL, &conf, &error))
         fail_msg("%s", error.text);
     assert_string_equal(conf->name, "gateway");
     assert_string_equal(conf->class_name, "GatewayConnection");
@@ -323,7 +417,7 @@ static void test_package_alone(void **state)
     assert_null(conf->executable);
     pbay_conn_conf_destroy(&conf);
     assert_null(conf);
-    assert_int_equal(pbay_conn_conf_load("nowhere", &conf, &error), PBAY_CONFIG);
+    assert_int_equal(pbay_conn_conf_load("nowhere", NULL, &conf, &error), PBAY_CONFIG);
     assert_null(conf);
     assert_string_equal(error.text, "nowhere/connection.yaml: cannot be read: No such file or directory");
 }
@@ -490,6 +584,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bad),           cmocka_unit_test(test_minimal),    cmocka_unit_test(test_full_agent),
         cmocka_unit_test(test_full_routing),  cmocka_unit_test(test_rules),      cmocka_unit_test(test_config),
+        cmocka_unit_test(test_aea_keys),      cmocka_unit_test(test_inherited),  cmocka_unit_test(test_base_alone),
         cmocka_unit_test(test_package_alone), cmocka_unit_test(test_unreadable), cmocka_unit_test(test_lines),
         cmocka_unit_test(test_variables),
 

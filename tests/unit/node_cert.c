@@ -102,7 +102,7 @@ static void issue(const struct world *w, size_t index)
     struct pb_cert cert = {0};
     struct pb_key key;
 
-    if (pbay_conn_conf_load(w->dir, &conf, &error))
+    if (pbay_conn_conf_load(w->dir, NULL, &conf, &error))
         fail_msg("%s", error.text);
     request = &conf->cert_requests[index];
     assert_true(pb_key_parse(&key, (enum pb_scheme)pb_ledger_scheme(request->ledger_id),
