@@ -20,7 +20,7 @@ WRONG = (  # arguments, status, a part of what is said
     (("scaffold", "connection", "x", "y"), 2, "unexpected 'y'"),
     (("scaffold", "connection", "x", "--out", "/proc/nowhere"), 1, "/proc/nowhere"),
     (("build", "nothing"), 2, "nothing"),
-    (("build", "."), 2, "there is no CMakeLists.txt"),
+    (("build", "."), 2, "./connection.yaml: cannot be read"),
     (("build", "--fast"), 2, "unexpected '--fast'"),
 )
 
