@@ -1,5 +1,5 @@
 # The `patchbay` command.
-add_executable(patchbay_cmd cmd_main.c cmd_check.c cmd_generate.c cmd_scaffold.c cmd_build.c depend.c cmd_certificates.c cmd_protocols.c generate.c cmd_message.c message_json.c cmd_ps.c cmd_send.c cmd_up.c up_plan.c up_child.c up_phase.c up_files.c
+add_executable(patchbay_cmd cmd_main.c cmd_check.c cmd_generate.c cmd_scaffold.c cmd_build.c depend.c cmd_certificates.c cmd_protocols.c generate.c cmd_message.c message_json.c cmd_ps.c cmd_send.c cmd_up.c cmd_live.c up_plan.c up_reload.c up_child.c up_ask.c up_phase.c up_control.c up_files.c
     up_log.c supervise.c http_unix.c)
 target_link_libraries(patchbay_cmd PRIVATE patchbay_options patchbay_static PkgConfig::JANSSON PkgConfig::CURL)
 set_target_properties(patchbay_cmd PROPERTIES OUTPUT_NAME patchbay)

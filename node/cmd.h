@@ -13,6 +13,8 @@ enum { CMD_OK = 0, CMD_FAILED = 1, CMD_USAGE = 2 }; /* exit statuses; bad config
 
 int cmd_up(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
+int cmd_reload(int argc, char **argv);
+int cmd_restart(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_send(int argc, char **argv);
 int cmd_decode(int argc, char **argv);

@@ -15,19 +15,56 @@ static const struct command {
     int (*run)(int argc, char **argv);
     const char *summary, *usage, *help;
 } commands[] = {
-    {"up", cmd_up, "start an agent: its broker, its connections and the agent process",
-     "up [--package-path DIRS] [agent.yaml]",
-     "Runs in the foreground and starts again what dies. The broker comes first, then the connections, then\n"
-     "patchbay.command of agent.yaml (default: ./agent.yaml). SIGTERM or SIGINT stops agent, connections and broker\n"
-     "in this order; a second one does not wait for them. SIGHUP is passed to the broker.\n"
+    {"up", cmd_up, "start agents: their broker, their connections and the agent processes",
+     "up [--package-path DIRS] [--connections A,B | --exclude-connections A,B] [--env FILE] [agent.yaml]...",
+     "Runs in the foreground and starts again what dies. The broker comes first, then the connections, each after "
+     "those "
+     "that\n"
+     "it needs, then, once all required ones are connected, patchbay.command of agent.yaml (default: ./agent.yaml). "
+     "Several\n"
+     "agents share one broker, whose settings are in the first file. SIGTERM or SIGINT stops agents, connections and "
+     "broker in\n"
+     "this order; a second one does not wait for them. SIGHUP does what `patchbay reload` does.\n"
      "\n"
-     "  --package-path DIRS  folders of connection packages, separated by colons; default: $PATCHBAY_PACKAGE_PATH.\n"
-     "                       The packages installed with patchbay are looked at last.\n"
+     "  --package-path DIRS        folders of connection packages, separated by colons; default: "
+     "$PATCHBAY_PACKAGE_PATH.\n"
+     "                             The packages installed with patchbay are looked at last.\n"
+     "  --connections A,B          start only these\n"
+     "  --exclude-connections A,B  start all but these\n"
+     "  --env FILE                 NAME=value lines for ${NAME} in the files; default: .env beside agent.yaml\n"
      "\n"
-     "Exit status: 0 after a signal or when the agent has ended by itself, 2 for bad configuration, else 1.\n"
+     "Exit status: 0 after a signal or when all agents have ended by themselves, 2 for bad configuration, else 1.\n"
      "\n"
      "Example:\n"
      "  patchbay up agent.yaml\n"},
+    {"run", cmd_up, "the same, as AEA calls it", "run [OPTIONS] [agent.yaml]...",
+     "Another name of `patchbay up`, whose help has the options.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay run --connections stub agent.yaml\n"},
+    {"reload", cmd_reload, "let a running agent take a changed configuration", "reload [agent.yaml]",
+     "Broker and supervisor load their files again. Connections that are new are started, those that are gone are "
+     "stopped,\n"
+     "those whose configuration differs are started again; nothing else notices. Bad files change nothing. The agent "
+     "is "
+     "that of\n"
+     "$PATCHBAY_RUN_DIR, else of ./agent.yaml.\n"
+     "\n"
+     "Exit status: 0, 1 = refused, or no supervisor answers, 2 = wrong arguments or configuration.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay reload agent.yaml\n"},
+    {"restart", cmd_restart, "start a process of a running agent again", "restart [--config FILE] NAME",
+     "NAME is a connection, the agent, `broker`, or one instance such as stub.0. The process is asked to end, killed "
+     "after 10 s,\n"
+     "and started again at once; one that had failed is tried again. Returns when it was asked.\n"
+     "\n"
+     "  --config FILE  its agent.yaml; default: that of $PATCHBAY_RUN_DIR, else ./agent.yaml\n"
+     "\n"
+     "Exit status: 0, 1 = there is no such process, or no supervisor answers, 2 = wrong arguments or configuration.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay restart stub\n"},
     {"ps", cmd_ps, "show the processes of an agent and what passes through them",
      "ps [--json] [--run DIR | agent.yaml]",
      "Asks the broker and the supervisor in DIR, or in the run directory of agent.yaml. Default: $PATCHBAY_RUN_DIR, "

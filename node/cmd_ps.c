@@ -74,7 +74,11 @@ static void ask_broker(struct ps *ps)
 
 static bool same_node(const json_t *a, const json_t *b)
 {
-    return strcmp(text_of(a, "role"), text_of(b, "role")) == 0 && strcmp(text_of(a, "name"), text_of(b, "name")) == 0 &&
+    bool broker = strcmp(text_of(a, "role"), "broker") == 0;
+
+    return strcmp(text_of(a, "role"), text_of(b, "role")) == 0 &&
+           (broker || strcmp(text_of(a, "agent"), text_of(b, "agent")) == 0) &&
+           strcmp(text_of(a, "name"), text_of(b, "name")) == 0 &&
            strcmp(text_of(a, "instance"), text_of(b, "instance")) == 0;
 }
 

@@ -36,7 +36,10 @@ static const char usage[] =
     "  PATCHBAY_DRAIN_MS        time to finish after SIGTERM; default 10000\n"
     "  PATCHBAY_PARENT          process id: exit when that parent dies; optional\n"
     "  PATCHBAY_TRACE           set: print the frames of the link; SIGUSR2 toggles it\n"
-    "Exit status: 0 after SIGTERM, 2 for bad configuration, 76 when a newer process has taken its name, else 1.\n";
+    "Exit status: 0 after SIGTERM, 2 for bad configuration, 76 when a newer process has taken its name, 77 when it "
+    "was\n"
+    "stuck and on_stuck is fail, 78 and 79 when a send has failed and exception_policy is propagate or stop_and_exit,\n"
+    "else 1.\n";
 
 /* ---- signals ---- */
 
@@ -153,6 +156,19 @@ static void say_stuck(struct pbay_link *link, struct conn_call *call, const char
         say_unstuck(link, call); /* it ended in the meantime, perhaps before it could see that */
 }
 
+/* No other thread can make it return: with it the process ends. */
+static void enforce_watch(const struct pbay_link *link, const char *op, int64_t stuck_for)
+{
+    static const char *const words[] = {[PBAY_STUCK_RESTART] = "restart", [PBAY_STUCK_FAIL] = "fail"};
+    enum pbay_stuck action = link->conf->on_stuck;
+
+    if (action == PBAY_STUCK_WAIT || stuck_for < link->conf->stuck_timeout_ms)
+        return;
+    fprintf(stderr, "%s: stuck: %s for %lld s; on_stuck: %s\n", link->conf->name, op, (long long)stuck_for / 1000,
+            words[action]);
+    _exit(action == PBAY_STUCK_FAIL ? PB_EXIT_STUCK : 1);
+}
+
 /* true = some slot runs. */
 static bool watch_calls(struct pbay_link *link, int64_t now)
 {
@@ -166,6 +182,7 @@ static bool watch_calls(struct pbay_link *link, int64_t now)
         any = true;
         if (now >= call->stuck_at)
             say_stuck(link, call, op, now);
+        enforce_watch(link, op, now - call->since);
     }
     return any;
 }
@@ -284,12 +301,13 @@ static void serve(struct pbay_link *link)
     conn_op_end(link);
 }
 
-static bool is_fatal(struct pbay_link *link)
+static bool is_fatal(struct pbay_link *link, int *verdict)
 {
     bool fatal;
 
     pb_link_lock(&link->io);
     fatal = link->io.session.fatal;
+    *verdict = link->verdict;
     pb_link_unlock(&link->io, false);
     return fatal;
 }
@@ -340,9 +358,9 @@ static void begin_drain(struct pbay_link *link, int64_t now)
     link->drain_at = now + link->drain_ms;
 }
 
-static void look_at_signals(struct pbay_link *link, int64_t now)
+static void look_at_ends(struct pbay_link *link, int64_t now, int verdict)
 {
-    if (stop_signal && !link->stopping)
+    if ((stop_signal || verdict) && !link->stopping)
         begin_drain(link, now);
     if (trace_signal) {
         trace_signal = 0;
@@ -413,16 +431,17 @@ static int run(struct pbay_link *link)
 {
     for (;;) {
         int64_t now = pb_now();
+        int verdict;
         bool more;
 
-        if (is_fatal(link)) {
+        if (is_fatal(link, &verdict)) {
             fprintf(stderr, "%s: %s\n", link->conf->name, pbay_err_text(PBAY_FENCED));
-            return CONN_FENCED;
+            return PB_EXIT_FENCED;
         }
-        look_at_signals(link, now);
+        look_at_ends(link, now, verdict);
         more = work(link, now);
         if (link->stopping && is_drained(link, now))
-            return 0;
+            return verdict;
         wait_for_work(link, more ? now : next_due(link, now));
     }
 }
@@ -474,8 +493,10 @@ static int live(struct pbay_link *link)
         disconnect(link);
         conn_report(link, PB_ST_DISCONNECTED, PBAY_OK, "", 0);
         say_left(link);
+        if (link->verdict)
+            fprintf(stderr, "%s: a send has failed: %s\n", link->conf->name, link->verdict_why);
     }
-    pb_link_close(&link->io, status == 0);
+    pb_link_close(&link->io, status == 0 || link->verdict);
     conn_ops_fini(link);
     return status;
 }

@@ -28,6 +28,8 @@ enum pbay_err conn_settle(struct pbay_link *link, uint64_t tag, enum pbay_err er
     } else {
         result = PBAY_INVALID;
     }
+    if (err && !result)
+        conn_failed(link, text);
     pb_link_unlock(&link->io, true);
     return result;
 }

@@ -1,11 +1,12 @@
 /* Between the files of the connection runtime: conn.c (life of the process), conn_ops.c (envelopes in both directions),
- * conn_config.c (environment and configuration), conn_cert.c (certificates), conn_api.c and conn_value.c (what a package
- * calls), conn_sync.c (blocking packages). */
+ * conn_config.c (environment and configuration), conn_cert.c (certificates), conn_api.c and conn_value.c (what a
+ * package calls), conn_sync.c (blocking packages). */
 #ifndef PB_CONN_INT_H
 #define PB_CONN_INT_H
 
 #include <uthash.h>
 
+#include "node/exits.h"
 #include "node/link.h"
 #include "node/pbay_conn.h"
 #include "node/pbay_sync.h"
@@ -17,7 +18,6 @@ struct pb_cert;
 #define CONN_MAX_BYTES     (16U << 20)
 #define CONN_BATCH         256 /* sends, receives or outcomes before the next kind has its turn */
 #define CONN_WHY           256 /* bytes of a reason, NUL included */
-#define CONN_FENCED        76  /* exit status: a newer process has our name */
 
 /* An envelope whose send answered PENDING. */
 struct conn_pending {
@@ -93,8 +93,10 @@ struct pbay_link {
         char text[CONN_WHY];
     } sending;
     struct conn_report report; /* what was last said */
-    struct conn_call call;     /* the ops thread's */
-    struct conn_call *calls;   /* all that are watched */
+    int verdict;               /* exit status that a failed send asks for; 0 = none */
+    char verdict_why[CONN_WHY];
+    struct conn_call call;   /* the ops thread's */
+    struct conn_call *calls; /* all that are watched */
     int64_t stop_at;
 
     atomic_bool woken; /* by pbay_link_wake */
@@ -151,6 +153,9 @@ void conn_end_pending(struct pbay_link *link);
 
 /* conn_ops.c: after the link was closed. */
 void conn_ops_fini(struct pbay_link *link);
+
+/* conn_ops.c: the caller holds io.mutex. A send has failed: exception_policy. */
+void conn_failed(struct pbay_link *link, const char *text);
 
 /* conn_ops.c: the caller holds io.mutex. Finish h: a reason that is no END code becomes FAILED. */
 void conn_finish(struct pbay_link *link, struct pb_held *h, enum pbay_err err, const char *text);

@@ -16,6 +16,17 @@ void conn_finish(struct pbay_link *link, struct pb_held *h, enum pbay_err err, c
     pb_session_finish(&link->io.session, h, err == PBAY_OK || pb_is_end(err) ? err : PBAY_FAILED, text);
 }
 
+void conn_failed(struct pbay_link *link, const char *text)
+{
+    static const int statuses[] = {[PBAY_POLICY_PROPAGATE] = PB_EXIT_PROPAGATE, [PBAY_POLICY_STOP] = PB_EXIT_STOP};
+    enum pbay_policy policy = link->conf->exception_policy;
+
+    if (policy <= PBAY_POLICY_JUST_LOG || link->verdict)
+        return;
+    link->verdict = statuses[policy];
+    snprintf(link->verdict_why, sizeof link->verdict_why, "%s", text);
+}
+
 static void keep_pending(struct pbay_link *link, struct pb_held *h, uint64_t tag)
 {
     struct conn_pending *p = pb_alloc(sizeof *p);
@@ -33,6 +44,12 @@ static void give_back(struct pbay_link *link, struct pb_held *h)
     link->again = true;
 }
 
+static void fail(struct pbay_link *link, struct pb_held *h, const char *why)
+{
+    conn_finish(link, h, PBAY_FAILED, why);
+    conn_failed(link, why);
+}
+
 static void take_result(struct pbay_link *link, struct pb_held *h, uint64_t tag, enum pbay_err err)
 {
     if (err == PBAY_PENDING && link->sending.settled)
@@ -44,7 +61,7 @@ static void take_result(struct pbay_link *link, struct pb_held *h, uint64_t tag,
     else if (err == PBAY_OK || (err == PBAY_REFUSED && !link->ops->send))
         conn_finish(link, h, err, link->why);
     else
-        conn_finish(link, h, PBAY_FAILED, link->why[0] ? link->why : pbay_err_text(err));
+        fail(link, h, link->why[0] ? link->why : pbay_err_text(err));
     link->sending.tag = 0;
 }
 

@@ -3,7 +3,8 @@
  * A package is an executable with one line of main: `return pbay_conn_main(argc, argv, &ops);`. The runtime owns the
  * link to the broker (a thread of its own), reads connection.yaml, retries `connect`, settles what `send` has finished
  * and keeps what `receive` gave until it is settled. Every slot runs on one thread, the ops thread, never two at a
- * time; a slot may block (the state then says "stuck"), but nothing else of this connection runs meanwhile.
+ * time; a slot may block (the state then says "stuck", and on_stuck of connection.yaml what happens next), but nothing
+ * else of this connection runs meanwhile.
  */
 #ifndef PBAY_CONN_H
 #define PBAY_CONN_H
@@ -37,7 +38,8 @@ struct pbay_conn_ops {
      *   PBAY_OK       done: it is settled
      *   PBAY_PENDING  pbay_link_settle(link, tag, err) comes later; more envelopes may be given meanwhile
      *   PBAY_AGAIN    not now: given again after pbay_link_wake or 10 ms, nothing later on its stream before it
-     *   other         the envelope ends with FAILED and pbay_link_fail's text: its sender is told
+     *   other         the envelope ends with FAILED and pbay_link_fail's text: its sender is told, and exception_policy
+     *                 of connection.yaml says whether the connection goes on
      * NULL = this connection sends nothing: every envelope ends with REFUSED. */
     enum pbay_err (*send)(void *self, const struct pbay_envelope *e, uint64_t tag);
 
@@ -72,10 +74,10 @@ struct pbay_conn_ops {
     bool (*drain)(void *self);
 };
 
-/* Run the connection until SIGTERM (drain, exit 0), FENCED (exit 76) or a fatal error (exit 1; 2 for bad
- * configuration). `--help` lists the environment variables it reads. It catches SIGTERM and SIGINT (a second one ends
- * the process at once) and SIGUSR2 (print the frames of the link), and ignores SIGPIPE; signals come to the ops thread
- * only. */
+/* Run the connection until SIGTERM (drain, exit 0), FENCED (exit 76), what on_stuck and exception_policy ask for (77 to
+ * 79, see `--help`) or a fatal error (exit 1; 2 for bad configuration). `--help` lists the environment variables it
+ * reads. It catches SIGTERM and SIGINT (a second one ends the process at once) and SIGUSR2 (print the frames of the
+ * link), and ignores SIGPIPE; signals come to the ops thread only. */
 int pbay_conn_main(int argc, char **argv, const struct pbay_conn_ops *ops);
 
 /* Settle an envelope whose send returned PBAY_PENDING, or is about to: PBAY_OK, or the reason its sender is told (a

@@ -1,5 +1,7 @@
 #include "node/supervise.h"
 
+#include "node/exits.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -60,9 +62,9 @@ static enum sv_state verdict(struct sv *s, int64_t now, int status)
 
     if (s->stopping || (status == 0 && s->may_end))
         return SV_STOPPED;
-    if (status == SV_FENCED_OUT)
+    if (status == PB_EXIT_FENCED)
         return SV_FENCED;
-    if (status == SV_BAD_CONFIG || loop || (status != 0 && s->on_trial))
+    if (status == PB_EXIT_CONFIG || status == PB_EXIT_STUCK || loop || (status != 0 && s->on_trial))
         return SV_FAILED;
     return SV_BACKOFF;
 }
@@ -74,12 +76,30 @@ void sv_exited(struct sv *s, int64_t now, int status)
         s->deaths = 0;
         s->on_trial = false;
     }
+    if (s->again && !s->stopping) {
+        s->state = SV_BACKOFF;
+        sv_again(s);
+        return;
+    }
     s->state = verdict(s, now, status);
     if (s->state == SV_BACKOFF)
         s->due = now + delay(s);
     else if (s->state == SV_FAILED)
         s->due = now + SV_RETRY_FAILED;
     s->deaths++;
+}
+
+void sv_again(struct sv *s)
+{
+    if (s->stopping)
+        return;
+    s->again = s->state == SV_RUNNING;
+    if (s->again || s->state == SV_WAITING)
+        return;
+    s->state = SV_WAITING;
+    s->restarts++;
+    s->deaths = 0;
+    s->on_trial = false;
 }
 
 void sv_stop(struct sv *s)

@@ -20,9 +20,7 @@
 #define SV_CRASH_WINDOW 60000  /* ... in this time are a crash loop; the poison rule alone needs 6 */
 #define SV_RETRY_FAILED 300000 /* until a failed one is tried again */
 
-#define SV_UNCLEAN    (-1) /* instead of an exit status: killed by a signal, or could not be started */
-#define SV_BAD_CONFIG 2    /* exit status: bad configuration, trying again at once is of no use */
-#define SV_FENCED_OUT 76   /* exit status: a newer process has its name */
+#define SV_UNCLEAN (-1) /* instead of an exit status: killed by a signal, or could not be started */
 
 enum sv_state { SV_WAITING, SV_RUNNING, SV_BACKOFF, SV_FAILED, SV_FENCED, SV_STOPPED, SV_STATES };
 
@@ -30,6 +28,7 @@ struct sv {
     enum sv_state state;
     bool may_end;  /* exit status 0 without being asked means that its work is done */
     bool stopping; /* asked to end */
+    bool again;    /* asked to end and be started again: no death */
     bool on_trial; /* was failed: one death is enough to be failed again */
     int64_t started, due;
     unsigned deaths;                 /* in a row */
@@ -44,8 +43,11 @@ void sv_init(struct sv *s, bool may_end, uint64_t seed);
 /* It runs, or was tried to. Not allowed while it runs, nor once it is fenced or stopped. */
 void sv_started(struct sv *s, int64_t now);
 
-/* It has ended: the exit status, or SV_UNCLEAN. Only while it runs. */
+/* It has ended: the exit status (node/exits.h has those that mean something), or SV_UNCLEAN. Only while it runs. */
 void sv_exited(struct sv *s, int64_t now, int status);
+
+/* It is to be started anew: at once, or once it has exited if it runs. Also one that was fenced or has failed. */
+void sv_again(struct sv *s);
 
 /* It is not to run any more; one that runs is stopped once it has exited. */
 void sv_stop(struct sv *s);

@@ -21,20 +21,25 @@
 #define LAST_READS 64     /* once it has ended; more than a pipe holds */
 #define MAX_CLOSED 65536  /* descriptors, where the kernel cannot close them all at once */
 #define CANNOT_RUN 127    /* exit status, as a shell's */
-#define DRAIN_MS   "8000" /* less than up_phase.c waits, so that a connection can say what it leaves */
+#define DRAIN_MS   "8000" /* less than is waited for its end, so that a connection can say what it leaves */
+#define END_MS     10000
 
 /* ---- in the child ---- */
 
 static void set_environment(const struct up *up, const struct up_child *child)
 {
-    const struct pbay_agent_conf *conf = up->conf;
+    const struct pbay_agent_conf *broker = up->agents[0], *conf = child->agent ? child->agent : broker;
     const struct {
         const char *name, *value; /* NULL = must not be set */
     } variables[] = {
-        {"PATCHBAY_ENDPOINT", cmd_endpoint(conf)}, {"PATCHBAY_CONNECTION_DIR", child->conn ? child->conn->dir : NULL},
-        {"PATCHBAY_INSTANCE", child->instance},    {"PATCHBAY_AGENT", conf->agent_name},
-        {"PATCHBAY_AGENT_FILE", conf->file},       {"PATCHBAY_PACKAGE_PATH", up->package_path},
-        {"PATCHBAY_DATA_DIR", conf->data_dir},     {"PATCHBAY_RUN_DIR", conf->run_dir},
+        {"PATCHBAY_ENDPOINT", cmd_endpoint(broker)},
+        {"PATCHBAY_CONNECTION_DIR", child->conn ? child->conn->conf->dir : NULL},
+        {"PATCHBAY_INSTANCE", child->instance},
+        {"PATCHBAY_AGENT", conf->agent_name},
+        {"PATCHBAY_AGENT_FILE", conf->file},
+        {"PATCHBAY_PACKAGE_PATH", up->package_path},
+        {"PATCHBAY_DATA_DIR", conf->data_dir},
+        {"PATCHBAY_RUN_DIR", broker->run_dir},
     };
 
     for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
@@ -44,6 +49,8 @@ static void set_environment(const struct up *up, const struct up_child *child)
             unsetenv(variables[i].name);
     }
     setenv("PATCHBAY_DRAIN_MS", DRAIN_MS, 0);
+    for (const struct pbay_variable *v = conf->variables; v && child->role == UP_AGENT; v = v->next)
+        setenv(v->name, v->value, 0);
 }
 
 static void close_rest(void)
@@ -127,7 +134,36 @@ void up_child_start(struct up *up, struct up_child *child, int64_t now)
     }
     snprintf(child->reason, sizeof child->reason, "no process: %s", strerror(errno));
     sv_exited(&child->sv, now, SV_UNCLEAN);
-    up_child_ended(up, child, now);
+    up_child_ended(up, child, now, SV_UNCLEAN);
+}
+
+/* ---- asked to end ---- */
+
+void up_child_end(struct up *up, struct up_child *child, int64_t now)
+{
+    if (!child->pid || child->kill_at != INT64_MAX)
+        return;
+    up_say(up, "%s: asked to end", child->label);
+    kill(child->pid, SIGTERM);
+    child->kill_at = now + END_MS;
+}
+
+int64_t up_child_kill_due(struct up *up, int64_t now)
+{
+    int64_t next = INT64_MAX;
+
+    for (size_t i = 0; i < up->n_children; i++) {
+        struct up_child *child = &up->children[i];
+
+        if (child->pid && child->kill_at <= now) {
+            up_say(up, "%s: has not ended; killed", child->label);
+            kill(-child->pid, SIGKILL);
+            child->kill_at = INT64_MAX - 1; /* once; this signal cannot be put off */
+        }
+        if (child->kill_at < next)
+            next = child->kill_at;
+    }
+    return next;
 }
 
 /* ---- output ---- */
@@ -183,14 +219,16 @@ static void describe(struct up_child *child, const siginfo_t *info)
 /* While it is not waited for, its number cannot be another's, so that the group is surely its own. */
 static void bury(struct up *up, struct up_child *child, const siginfo_t *info, int64_t now)
 {
+    int status = info->si_code == CLD_EXITED ? info->si_status : SV_UNCLEAN;
+
     kill(-child->pid, SIGKILL);
     finish_output(up, child);
     waitpid(child->pid, NULL, 0);
     child->pid = 0;
     describe(child, info);
-    sv_exited(&child->sv, now, info->si_code == CLD_EXITED ? info->si_status : SV_UNCLEAN);
+    sv_exited(&child->sv, now, status);
     up->dirty = true;
-    up_child_ended(up, child, now);
+    up_child_ended(up, child, now, status);
 }
 
 void up_reap(struct up *up, int64_t now)

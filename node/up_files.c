@@ -87,14 +87,15 @@ void up_make_plain(char *text)
 }
 
 /* retry_at is on the monotonic clock, which all processes share; 0 = none. */
-static json_t *json_child(const struct up *up, const struct up_child *child)
+static json_t *json_child(const struct up_child *child)
 {
     int64_t due = sv_due(&child->sv);
 
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:o}", "role", up_role_name(child->role), "name",
-                     up_child_name(up, child), "instance", child->instance, "state", sv_state_name(child->sv.state),
-                     "pid", (int)child->pid, "restarts", (int)child->sv.restarts, "retry_at",
-                     (json_int_t)(due == INT64_MAX ? 0 : due), "reason", json_string(child->reason));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:I, s:o}", "role", up_role_name(child->role), "agent",
+                     child->agent ? child->agent->agent_name : "", "name", up_child_name(child), "instance",
+                     child->instance, "state", sv_state_name(child->sv.state), "pid", (int)child->pid, "restarts",
+                     (int)child->sv.restarts, "retry_at", (json_int_t)(due == INT64_MAX ? 0 : due), "reason",
+                     json_string(child->reason));
 }
 
 static bool write_state(const char *run_dir, const json_t *root)
@@ -110,14 +111,16 @@ void up_save(struct up *up)
     json_t *children = json_array(), *root;
     bool saved;
 
-    for (size_t i = 0; i < up->n_children; i++)
-        json_array_append_new(children, json_child(up, &up->children[i]));
-    root = json_pack("{s:i, s:s, s:s, s:o}", "pid", (int)getpid(), "agent", up->conf->agent_name, "file",
-                     up->conf->file, "children", children);
+    for (size_t i = 0; i < up->n_children; i++) {
+        if (!up->children[i].leaves)
+            json_array_append_new(children, json_child(&up->children[i]));
+    }
+    root = json_pack("{s:i, s:s, s:s, s:o}", "pid", (int)getpid(), "agent", up->agents[0]->agent_name, "file",
+                     up->agents[0]->file, "children", children);
     up->dirty = false;
-    saved = write_state(up->conf->run_dir, root);
+    saved = write_state(up->agents[0]->run_dir, root);
     if (!saved && !up->save_failed)
-        up_say(up, "%s/%s cannot be written: %s", up->conf->run_dir, UP_STATE_FILE, strerror(errno));
+        up_say(up, "%s/%s cannot be written: %s", up->agents[0]->run_dir, UP_STATE_FILE, strerror(errno));
     up->save_failed = !saved;
     json_decref(root);
 }

@@ -1,25 +1,33 @@
-/* What is to be done now: children that are due, questions to the broker, the steps of the end. */
+/* What is to be done now: ends of children, children that are due, the steps of the end. */
 #include <assert.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "node/exits.h"
 #include "node/up_int.h"
 
-#define BROKER_MS     10000 /* from the start until the broker must have answered */
-#define ASK_AGAIN_MS  100   /* until the next question, unless something happens in the run directory */
-#define TELL_AGAIN_MS 500
-#define REQUEST_MS    2000
-#define MAX_PATH      512
-
-static struct up_child *broker_of(struct up *up)
-{
-    return &up->children[0];
-}
+#define BROKER_MS 10000 /* from the start until the broker must have answered */
 
 static int64_t sooner(int64_t a, int64_t b)
 {
     return a < b ? a : b;
+}
+
+void up_give_up(struct up *up, int64_t now, int status, const char *format, ...)
+{
+    char text[UP_MAX_REASON];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    up_say(up, "%s", text);
+    if (up->phase > UP_RUNS)
+        return;
+    up->status = status;
+    up_stop(up, now);
 }
 
 /* ---- ends of children ---- */
@@ -38,135 +46,146 @@ static void say_end(struct up *up, const struct up_child *child, int64_t now)
         up_say(up, "%s: %s", child->label, child->reason);
 }
 
-static void forget_broker(struct up *up)
+/* connection_exception_policy: its runtime has said how it stands. */
+static void look_at_policy(struct up *up, const struct up_child *child, int64_t now, int status)
 {
-    http_call_cancel(up->http);
-    up->asking = up->answers = false;
-    memset(up->told, 0, up->conf->n_connections * sizeof *up->told); /* it knew in memory only */
+    if (child->role != UP_CONNECTION || child->leaves)
+        return;
+    if (status == PB_EXIT_PROPAGATE)
+        up_give_up(up, now, CMD_FAILED, "%s: exception_policy is propagate", child->label);
+    else if (status == PB_EXIT_STOP)
+        up_give_up(up, now, CMD_OK, "%s: exception_policy is stop_and_exit", child->label);
 }
 
-void up_child_ended(struct up *up, struct up_child *child, int64_t now)
+/* Does an agent process of any agent run, or is one to be started? */
+static bool agents_go_on(const struct up *up)
+{
+    for (size_t i = 0; i < up->n_children; i++) {
+        if (up->children[i].role == UP_AGENT && !up->children[i].leaves && up->children[i].sv.state != SV_STOPPED)
+            return true;
+    }
+    return false;
+}
+
+void up_child_ended(struct up *up, struct up_child *child, int64_t now, int status)
 {
     say_end(up, child, now);
+    child->kill_at = INT64_MAX;
     if (child->role == UP_BROKER)
-        forget_broker(up);
-    if (child->role == UP_AGENT && child->sv.state == SV_STOPPED && up->phase == UP_RUNS)
+        up_forget_broker(up);
+    if (child->role == UP_AGENT && child->sv.state == SV_STOPPED && !child->leaves && up->phase == UP_RUNS &&
+        !agents_go_on(up))
         up_stop(up, now);
     if (child->role == UP_BROKER && child->sv.state == SV_FAILED && up->phase == UP_BROKER_STARTS) {
         up->status = CMD_FAILED;
         up_stop(up, now);
     }
+    look_at_policy(up, child, now, status);
 }
 
-/* ---- requests to the broker ---- */
+/* ---- starts ---- */
 
-/* Why a connection cannot work: NULL = at least one of its instances is not given up. A fenced one is not failed:
- * somebody else runs it. */
-static const char *failure_of(const struct up *up, size_t connection)
+void up_broker_is_there(struct up *up, int64_t now)
 {
-    const char *reason = NULL;
-
-    for (size_t i = 0; i < up->n_children; i++) {
-        const struct up_child *child = &up->children[i];
-
-        if (child->conn != &up->conf->connections[connection])
-            continue;
-        if (child->sv.state != SV_FAILED)
-            return NULL;
-        reason = child->reason;
+    for (size_t i = 0; i < up->n_conns; i++) {
+        if (!up->conns[i].since)
+            up->conns[i].since = now;
     }
-    return reason;
-}
-
-static void ask(struct up *up, long about, const char *path, const char *body)
-{
-    up->asking = true;
-    up->telling = about;
-    http_call_start(up->http, up->admin_socket, path, body, REQUEST_MS);
-}
-
-static void tell(struct up *up, size_t connection)
-{
-    const char *reason = failure_of(up, connection);
-    char path[MAX_PATH];
-
-    /* names have no character that would need to be escaped */
-    snprintf(path, sizeof path, "/v1/connections/%s/failed?agent=%s", up->conf->connections[connection].name,
-             up->conf->agent_name);
-    ask(up, (long)connection, path, reason ? reason : "");
-}
-
-static bool is_told(const struct up *up, size_t connection)
-{
-    return up->told[connection] == (failure_of(up, connection) != NULL);
-}
-
-/* Start the next request if there is one to make; returns when to look again. */
-static int64_t ask_broker(struct up *up, int64_t now)
-{
-    if (up->asking || broker_of(up)->sv.state != SV_RUNNING || up->phase > UP_RUNS)
-        return INT64_MAX;
-    for (size_t i = 0; up->answers && i < up->conf->n_connections; i++) {
-        if (is_told(up, i))
-            continue;
-        if (now >= up->ask_at)
-            tell(up, i);
-        return up->asking ? now : up->ask_at;
-    }
-    if (up->answers)
-        return INT64_MAX;
-    if (now >= up->ask_at)
-        ask(up, -1, "/v1/nodes", NULL);
-    return up->asking ? now : up->ask_at;
-}
-
-static void broker_is_there(struct up *up)
-{
-    up->answers = true;
-    up_say(up, "broker: answers");
     if (up->phase == UP_BROKER_STARTS) {
         up->phase = UP_RUNS;
         up->deadline = INT64_MAX;
     }
 }
 
-/* A refusal is final: the broker then ends what waits for that connection when its time is over. */
-static void was_told(struct up *up, int64_t now, enum pbay_err err, const struct http_reply *reply)
+/* The connection of this number in the agent's file. */
+static struct up_conn *conn_of(const struct up *up, const struct pbay_agent_conf *agent, size_t number)
 {
-    const char *name = up->conf->connections[up->telling].name;
-
-    if (!err && reply->status >= 300)
-        up_say(up, "broker: refuses to hear about %s: status %ld", name, reply->status);
-    else if (err && !up->deaf)
-        up_say(up, "broker: it cannot be told about %s: %s", name, reply->error);
-    if (!err)
-        up->told[up->telling] = !up->told[up->telling];
-    else
-        up->ask_at = now + TELL_AGAIN_MS;
-    up->deaf = err;
-}
-
-void up_answered(struct up *up, int64_t now)
-{
-    struct http_reply reply;
-    enum pbay_err err = http_call_end(up->http, &reply);
-
-    up->asking = false;
-    if (up->telling >= 0) {
-        was_told(up, now, err, &reply);
-    } else if (!err && reply.status == 200) {
-        broker_is_there(up);
-    } else {
-        up->ask_at = now + ASK_AGAIN_MS;
+    for (size_t i = 0; i < up->n_conns; i++) {
+        if (up->conns[i].conf == &agent->connections[number])
+            return &up->conns[i];
     }
-    http_reply_fini(&reply);
+    assert(false);
+    return NULL;
 }
 
-/* ---- starts ---- */
+static int64_t patience_ends(const struct up_conn *conn)
+{
+    return conn->since + conn->conf->start_timeout_ms;
+}
+
+/* The first need that is still waited for; NULL = none. One that is not up after its time is done without. */
+static const struct up_conn *missing_need(const struct up *up, const struct up_conn *conn)
+{
+    for (size_t i = 0; i < conn->conf->n_needs; i++) {
+        const struct up_conn *need = conn_of(up, conn->agent, conn->conf->needs[i].connection);
+
+        if (!need->connected && !need->left_out)
+            return need;
+    }
+    return NULL;
+}
+
+static const struct up_conn *missing_required(const struct up *up, const struct pbay_agent_conf *agent)
+{
+    for (size_t i = 0; i < up->n_conns; i++) {
+        const struct up_conn *conn = &up->conns[i];
+
+        if (conn->agent == agent && conn->conf->required && !conn->connected)
+            return conn;
+    }
+    return NULL;
+}
+
+/* What a child that has never run waits for; NULL = nothing. */
+static const struct up_conn *missing(const struct up *up, const struct up_child *child)
+{
+    if (child->sv.state != SV_WAITING || up->phase != UP_RUNS || child->role == UP_BROKER)
+        return NULL;
+    return child->role == UP_AGENT ? missing_required(up, child->agent) : missing_need(up, child->conn);
+}
+
+bool up_somebody_waits(const struct up *up)
+{
+    for (size_t i = 0; i < up->n_children; i++) {
+        if (missing(up, &up->children[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A required connection is not there: is there still hope? */
+static bool agent_may_wait(struct up *up, const struct up_conn *conn, int64_t now)
+{
+    const char *failure = up_failure_of(up, conn);
+
+    if (!failure && now < patience_ends(conn))
+        return true;
+    if (failure)
+        up_give_up(up, now, CMD_FAILED, "%s is required, and has failed: %s", conn->conf->name, failure);
+    else
+        up_give_up(up, now, CMD_FAILED, "%s is required, and not connected after %u s", conn->conf->name,
+                   conn->conf->start_timeout_ms / 1000);
+    return false;
+}
+
+/* Start it unless it has to wait; returns when to look again. */
+static int64_t try_start(struct up *up, struct up_child *child, int64_t now)
+{
+    const struct up_conn *conn = missing(up, child);
+
+    if (conn && child->role == UP_AGENT)
+        return agent_may_wait(up, conn, now) ? patience_ends(conn) : now;
+    if (conn && now < patience_ends(conn))
+        return patience_ends(conn);
+    if (conn)
+        up_say(up, "%s: started without %s, which is not connected", child->label, conn->conf->name);
+    up_child_start(up, child, now);
+    return sv_due(&child->sv);
+}
 
 static bool may_run(const struct up *up, const struct up_child *child)
 {
-    return up->phase == UP_RUNS || (up->phase == UP_BROKER_STARTS && child->role == UP_BROKER);
+    return !child->leaves && (up->phase == UP_RUNS || (up->phase == UP_BROKER_STARTS && child->role == UP_BROKER));
 }
 
 static int64_t start_due(struct up *up, int64_t now)
@@ -179,8 +198,9 @@ static int64_t start_due(struct up *up, int64_t now)
         if (!may_run(up, child))
             continue;
         if (child->sv.state == SV_WAITING || sv_due(&child->sv) <= now)
-            up_child_start(up, child, now);
-        next = sooner(next, sv_due(&child->sv));
+            next = sooner(next, try_start(up, child, now));
+        else
+            next = sooner(next, sv_due(&child->sv));
     }
     return next;
 }
@@ -246,8 +266,7 @@ void up_stop(struct up *up, int64_t now)
     up_say(up, "stopping");
     for (size_t i = 0; i < up->n_children; i++)
         sv_stop(&up->children[i].sv);
-    http_call_cancel(up->http);
-    up->asking = false;
+    up_ask_cancel(up);
     up->dirty = true;
     enter(up, UP_AGENT_STOPS, now);
 }
@@ -255,9 +274,7 @@ void up_stop(struct up *up, int64_t now)
 static void look_at_deadline(struct up *up, int64_t now)
 {
     if (up->phase == UP_BROKER_STARTS && now >= up->deadline) {
-        up_say(up, "broker: no answer on %s for %d s", up->admin_socket, BROKER_MS / 1000);
-        up->status = CMD_FAILED;
-        up_stop(up, now);
+        up_give_up(up, now, CMD_FAILED, "broker: no answer on %s for %d s", up->admin_socket, BROKER_MS / 1000);
     }
     while (up->phase > UP_RUNS && up->phase < UP_DONE && (!living(up) || now >= up->deadline))
         enter(up, up->phase + 1, now);
@@ -271,6 +288,7 @@ int64_t up_advance(struct up *up, int64_t now)
         up->deadline = now + BROKER_MS;
     look_at_deadline(up, now);
     next = start_due(up, now);
-    next = sooner(next, ask_broker(up, now));
+    next = sooner(next, up_ask(up, now));
+    next = sooner(next, up_child_kill_due(up, now));
     return sooner(next, up->deadline);
 }

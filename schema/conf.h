@@ -16,8 +16,8 @@
 struct pb_conf_ctx {
     struct pb_arena *arena; /* of the configuration that is being made */
     struct pbay_conf_error *error;
-    const char *dir;             /* absolute: relative paths begin here */
-    const struct pb_dotenv *env; /* for ${...}: after the environment; NULL = none */
+    const char *dir;                 /* absolute: relative paths begin here */
+    const struct pbay_variable *env; /* for ${...}: after the environment; NULL = none */
 };
 
 struct pb_field {
@@ -93,11 +93,12 @@ bool pb_conf_substitute(const struct pb_conf_ctx *ctx, struct pb_yaml_node *node
 /* Does a wish - exact version, `any`, `latest` - accept this version of the same package? */
 bool pb_conf_accepts(const struct pbay_pubid *wish, const struct pbay_pubid *have);
 
-/* Read the file .env in dir ("" or with its slash), if there is one, into ctx->env (conf_dotenv.c). */
+/* Read the file .env in dir ("" or with its slash), if there is one, or that which PATCHBAY_ENV_FILE names, into
+ * ctx->env (conf_dotenv.c). */
 bool pb_conf_dotenv(struct pb_conf_ctx *ctx, const char *dir);
 
 /* What .env says of a variable; NULL = nothing. */
-const char *pb_dotenv_get(const struct pb_dotenv *env, const char *name);
+const char *pb_dotenv_get(const struct pbay_variable *env, const char *name);
 
 /* ---- where things are (conf_find.c) ---- */
 

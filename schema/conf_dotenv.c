@@ -2,6 +2,7 @@
  * goes first. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "schema/conf.h"
@@ -12,12 +13,7 @@
 #define NAMES     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_"
 #define BLANKS    " \t"
 
-struct pb_dotenv {
-    const char *name, *value;
-    struct pb_dotenv *next;
-};
-
-const char *pb_dotenv_get(const struct pb_dotenv *env, const char *name)
+const char *pb_dotenv_get(const struct pbay_variable *env, const char *name)
 {
     for (; env; env = env->next) {
         if (strcmp(env->name, name) == 0)
@@ -78,9 +74,9 @@ static void read_plain(struct line *l)
     *end = 0;
 }
 
-static bool read_line(struct line *l, struct pb_dotenv **env)
+static bool read_line(struct line *l, struct pbay_variable **env)
 {
-    struct pb_dotenv *entry = pb_arena_alloc(l->ctx->arena, sizeof *entry);
+    struct pbay_variable *entry = pb_arena_alloc(l->ctx->arena, sizeof *entry);
     char *name;
     size_t n;
 
@@ -133,12 +129,13 @@ static char *read_file(const struct pb_conf_ctx *ctx, const char *file)
 
 bool pb_conf_dotenv(struct pb_conf_ctx *ctx, const char *dir)
 {
-    const char *file = pb_arena_printf(ctx->arena, "%s.env", dir);
+    const char *given = getenv("PATCHBAY_ENV_FILE");
+    const char *file = given && *given ? given : pb_arena_printf(ctx->arena, "%s.env", dir);
     char *text = read_file(ctx, file);
     struct line line = {.ctx = ctx, .file = file};
-    struct pb_dotenv *env = NULL;
+    struct pbay_variable *env = NULL;
 
-    if (!text && errno == ENOENT)
+    if (!text && errno == ENOENT && file != given)
         return true;
     if (!text)
         return errno != 0 && pb_conf_error(ctx->error, file, 0, "%s", strerror(errno));

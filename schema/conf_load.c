@@ -271,6 +271,7 @@ static enum pbay_err load_agent(struct load *l, const char *file)
     err = load_packages(l);
     if (err)
         return err;
+    l->conf->variables = l->ctx.env;
     return read_connections(l, docs->next) && read_routing(l) ? PBAY_OK : PBAY_CONFIG;
 }
 

@@ -142,6 +142,12 @@ struct pbay_key_path {
     struct pbay_conf_pos at;
 };
 
+/* A line of .env. */
+struct pbay_variable {
+    const char *name, *value;
+    const struct pbay_variable *next;
+};
+
 /* Settings of the broker, the mapping `patchbay` of agent.yaml. Times in milliseconds. */
 struct pbay_agent_conf {
     const char *file;       /* agent.yaml, absolute */
@@ -155,10 +161,11 @@ struct pbay_agent_conf {
     long default_connection; /* index into connections, -1 = none */
     struct pbay_default_route *default_routing;
     size_t n_default_routing;
-    enum pbay_policy exception_policy;  /* connection_exception_policy; default just_log */
-    const char *build_entrypoint;       /* as of a connection; relative to the directory of agent.yaml */
-    const char *build_directory;        /* default: build, there */
-    struct pbay_key_path *private_keys; /* private_key_paths: they sign for the agent */
+    enum pbay_policy exception_policy;     /* connection_exception_policy; default just_log */
+    const char *build_entrypoint;          /* as of a connection; relative to the directory of agent.yaml */
+    const char *build_directory;           /* default: build, there */
+    const struct pbay_variable *variables; /* of .env, which the agent process finds in its environment; NULL = none */
+    struct pbay_key_path *private_keys;    /* private_key_paths: they sign for the agent */
     size_t n_private_keys;
     struct pbay_key_path *connection_keys; /* connection_private_key_paths: the connections' own */
     size_t n_connection_keys;
@@ -187,9 +194,9 @@ struct pbay_agent_conf {
 };
 
 /* Load agent.yaml and the connection.yaml of every connection it names. ${NAME:type:default} is taken from the
- * environment, else from the file .env beside agent.yaml. Packages are looked for, in this order, in
- *   DIR/connections/NAME, DIR/vendor/AUTHOR/connections/NAME (DIR = the directory of agent.yaml), then in
- *   each directory of package_path (colon-separated, each holds NAME/connection.yaml; may be NULL);
+ * environment, else from the file .env beside agent.yaml, or from that which PATCHBAY_ENV_FILE names. Packages are
+ * looked for, in this order, in DIR/connections/NAME, DIR/vendor/AUTHOR/connections/NAME (DIR = the directory of
+ * agent.yaml), then in each directory of package_path (colon-separated, each holds NAME/connection.yaml; may be NULL);
  * the first that exists must be the one that is meant.
  * On success *conf is to be destroyed by the caller; on failure it is NULL.
  *   PBAY_OK; PBAY_CONFIG, PBAY_NOMEM = *error says why */

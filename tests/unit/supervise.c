@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "node/exits.h"
 #include "node/supervise.h"
 
 #define START 1000
@@ -169,7 +170,7 @@ static void test_fenced_is_final(void **state)
     struct sv s = running(false, 1);
 
     (void)state;
-    sv_exited(&s, START, SV_FENCED_OUT);
+    sv_exited(&s, START, PB_EXIT_FENCED);
     assert_int_equal(s.state, SV_FENCED);
     assert_true(sv_due(&s) == INT64_MAX);
     sv_stop(&s);
@@ -181,7 +182,7 @@ static void test_bad_configuration_fails_at_once(void **state)
     struct sv s = running(false, 1);
 
     (void)state;
-    sv_exited(&s, START, SV_BAD_CONFIG);
+    sv_exited(&s, START, PB_EXIT_CONFIG);
     assert_int_equal(s.state, SV_FAILED);
     assert_true(sv_due(&s) == START + SV_RETRY_FAILED);
 }
@@ -192,7 +193,7 @@ static void test_failed_is_tried_once(void **state)
     int64_t now;
 
     (void)state;
-    sv_exited(&s, START, SV_BAD_CONFIG);
+    sv_exited(&s, START, PB_EXIT_CONFIG);
     now = sv_due(&s);
     sv_started(&s, now);
     assert_int_equal(s.state, SV_RUNNING);
@@ -215,7 +216,7 @@ static void test_trial_outlives_exit_zero(void **state)
     int64_t now;
 
     (void)state;
-    sv_exited(&s, START, SV_BAD_CONFIG);
+    sv_exited(&s, START, PB_EXIT_CONFIG);
     now = sv_due(&s);
     sv_started(&s, now);
     sv_exited(&s, now, 0);
@@ -228,7 +229,7 @@ static void test_trial_outlives_exit_zero(void **state)
 
 static void test_stop(void **state)
 {
-    static const int statuses[] = {0, 1, SV_BAD_CONFIG, SV_FENCED_OUT, SV_UNCLEAN};
+    static const int statuses[] = {0, 1, PB_EXIT_CONFIG, PB_EXIT_FENCED, SV_UNCLEAN};
     struct sv waiting, dead = running(false, 1);
 
     (void)state;
