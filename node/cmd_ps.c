@@ -26,7 +26,7 @@ struct ps {
 
 static const struct column {
     const char *title, *key;
-} columns[N_COLUMNS] = {{"NAME", "name"},   {"INSTANCE", "instance"}, {"ROLE", "role"}, {"STATE", "state"},
+} columns[N_COLUMNS] = {{"NAME", "label"},  {"INSTANCE", "instance"}, {"ROLE", "role"}, {"STATE", "state"},
                         {"PID", "pid"},     {"RESTARTS", "restarts"}, {"IN", "in"},     {"OUT", "out"},
                         {"GIVEN", "given"}, {"REASON", "reason"}};
 
@@ -158,6 +158,8 @@ static void add_row(struct ps *ps, const json_t *child, const json_t *node)
         copy(row, child, of_child[i]);
     for (size_t i = 0; i < sizeof of_node / sizeof *of_node; i++)
         copy(row, node, of_node[i]);
+    if (child && !node)
+        copy(row, child, "agent");
     json_array_append_new(ps->rows, row);
 }
 
@@ -176,6 +178,39 @@ static void merge(struct ps *ps)
         json_array_foreach(ps->children, j, child) known = known || same_node(node, child);
         if (!known)
             add_row(ps, NULL, node);
+    }
+}
+
+static bool have_several_agents(const struct ps *ps)
+{
+    const char *first = NULL;
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(ps->rows, i, row)
+    {
+        const char *agent = text_of(row, "agent");
+
+        if (first && *agent && strcmp(agent, first) != 0)
+            return true;
+        first = *agent ? agent : first;
+    }
+    return false;
+}
+
+/* Its name, with its agent's before it where there are several. */
+static void label(struct ps *ps)
+{
+    bool several = have_several_agents(ps);
+    json_t *row;
+    size_t i;
+
+    json_array_foreach(ps->rows, i, row)
+    {
+        const char *agent = text_of(row, "agent"), *name = text_of(row, "name");
+        bool whole = several && strcmp(text_of(row, "role"), "connection") == 0;
+
+        json_object_set_new(row, "label", json_sprintf("%s%s%s", whole ? agent : "", whole ? "/" : "", name));
     }
 }
 
@@ -302,6 +337,7 @@ int cmd_ps(int argc, char **argv)
     read_supervisor(&ps);
     ask_broker(&ps);
     merge(&ps);
+    label(&ps);
     status = show(&ps);
     json_decref(ps.children);
     json_decref(ps.nodes);

@@ -105,11 +105,29 @@ class Demo:
                     "patchbay:\n  executable: run.sh\n" % name)
         self.edit("connections:\n", "connections:\n- test/%s:0.1.0\n" % name)
 
+    def add_trouble(self, name, mode, patchbay="", connections="[]"):
+        """One that misbehaves as e2e/trouble.c says."""
+        folder = os.path.join(self.dir, "connections", name)
+        os.makedirs(folder)
+        with open(os.path.join(folder, "connection.yaml"), "w") as f:
+            f.write("name: %s\nauthor: test\nversion: 0.1.0\ntype: connection\nclass_name: TroubleConnection\n"
+                    "protocols: []\nconnections: %s\nconfig: {mode: %s}\n"
+                    "excluded_protocols: []\nrestricted_to_protocols: []\nis_abstract: false\n"
+                    "patchbay: {executable: %s%s}\n" % (name, connections, mode, os.path.join(BUILD, "tests", "trouble"),
+                                                     patchbay and ", " + patchbay))
+        self.edit("connections:\n", "connections:\n- test/%s:0.1.0\n" % name)
+
+    def send(self, name, message, timeout=60000):
+        """`patchbay send` to a connection: its status and what it says."""
+        done = patchbay("send", "--config", self.yaml, "--to", "anybody", "--connection", "test/%s:0.1.0" % name, "--timeout",
+                        str(timeout), message)
+        return done.returncode, (done.stdout + done.stderr).strip()
+
     # ---- life ----
 
-    def start(self, wait=True):
+    def start(self, wait=True, options=(), more=()):
         with open(self.log, "a") as log:
-            self.up = subprocess.Popen([PATCHBAY, "up", self.yaml], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.up = subprocess.Popen([PATCHBAY, "up", *options, self.yaml, *more], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                        env=environment())
         if wait:
             self.wait_connected()

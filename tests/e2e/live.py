@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+"""Changes to an agent that runs: restart, reload; connections and instances that come, go and change, while envelopes pass.
+
+usage: live.py BUILD_DIR
+"""
+import os
+import signal
+import subprocess
+import sys
+
+import demo as e2e
+
+
+def live(demo, status, *arguments):
+    done = e2e.patchbay(*arguments, cwd=demo.dir)
+    e2e.check(done.returncode == status, "%s: status %d: %s%s" % (arguments, done.returncode, done.stdout, done.stderr))
+    return done.stdout + done.stderr
+
+
+def reload(demo, *lines):
+    said = live(demo, 0, "reload", demo.yaml)
+    e2e.check(sorted(said.splitlines()) == sorted(lines), "reload says %r, not %r" % (said, lines))
+
+
+def connected(demo, *names):
+    demo.wait_connected(e2e.ALL + tuple(("connection", name, instance) for name, instance in names))
+
+
+def is_gone(demo, name, instance="0"):
+    e2e.wait_for(lambda: demo.ps().get(("connection", name, instance), {"pid": None})["pid"] is None, 60, "%s is gone" % name)
+
+
+def restarts(demo):
+    before = demo.pids()
+    e2e.check(live(demo, 0, "restart", "--config", demo.yaml, "stub") == "started again: stub.0\n", "it says what")
+    e2e.wait_for(lambda: demo.pids().get(e2e.STUB, before[e2e.STUB]) != before[e2e.STUB], 60, "another process")
+    demo.wait_connected()
+    for key in (e2e.BROKER, e2e.HTTP, e2e.AGENT):
+        e2e.check(demo.pids()[key] == before[key], "%s goes on" % (key,))
+    demo.ask()
+    for name in ("broker", "echo_agent", "http_server.0"):
+        before = demo.pids()
+        live(demo, 0, "restart", "--config", demo.yaml, name)
+        e2e.wait_for(lambda: len(set(demo.pids().values()) - set(before.values())) == 1, 60, "another process for " + name)
+        demo.wait_connected()
+        demo.ask()
+    e2e.check("there is no process called 'nobody'" in live(demo, 1, "restart", "--config", demo.yaml, "nobody"), "said")
+
+
+def comes_and_goes(demo):
+    before = demo.pids()
+    reload(demo, "nothing to start or to stop")
+    demo.add_trouble("extra", "sleep")
+    reload(demo, "started: extra.0")
+    connected(demo, ("extra", "0"))
+    e2e.check(demo.send("extra", "hello") == (0, "settled"), "it works")
+    demo.edit("connections:\n- test/extra:0.1.0\n", "connections:\n")
+    reload(demo, "stopped: extra.0")
+    is_gone(demo, "extra")
+    status, said = demo.send("extra", "hello")
+    e2e.check(status == 1 and "NO_ROUTE" in said, "it is not known any more: " + said)
+    e2e.check(demo.pids() == before, "nobody else noticed")
+    demo.ask()
+
+
+def instances(demo):
+    before = demo.pids()
+    with open(demo.yaml, "a") as f:
+        f.write("---\npublic_id: fetchai/stub:0.21.3\ntype: connection\npatchbay: {instances: 1}\n")
+    reload(demo, "nothing to start or to stop")
+    demo.add_trouble("many", "sleep", "instances: 3")
+    reload(demo, "started: many.0", "started: many.1", "started: many.2")
+    connected(demo, ("many", "0"), ("many", "1"), ("many", "2"))
+    package = os.path.join(demo.dir, "connections", "many", "connection.yaml")
+    with open(package) as f:
+        text = f.read()
+    with open(package, "w") as f:
+        f.write(text.replace("instances: 3", "instances: 1"))
+    reload(demo, "stopped: many.1", "stopped: many.2")
+    is_gone(demo, "many", "2")
+    e2e.check(demo.send("many", "hello") == (0, "settled"), "the one that is left works")
+    # one more that nobody planned, attached from outside
+    pid = demo.pids()[("connection", "many", "0")]
+    with open("/proc/%d/environ" % pid, "rb") as f:
+        env = dict(v.split("=", 1) for v in f.read().decode().split("\0") if "=" in v)
+    other = subprocess.Popen([os.path.join(e2e.BUILD, "tests", "trouble")], env=dict(env, PATCHBAY_INSTANCE="far"))
+    connected(demo, ("many", "far"))
+    other.terminate()
+    e2e.check(other.wait(60) == 0, "it drains and ends")
+    with open(package, "w") as f:
+        f.write(text.replace("instances: 3", "instances: 2").replace("mode: sleep", "mode: slow"))
+    reload(demo, "started: many.1", "started again: many.0")
+    connected(demo, ("many", "0"), ("many", "1"))
+    e2e.check(demo.pids()[("connection", "many", "0")] != pid, "its configuration has changed")
+    e2e.check(all(demo.pids()[key] == before[key] for key in before), "nobody else noticed")
+
+
+def refused(demo):
+    with open(demo.yaml) as f:
+        good = f.read()
+    before = demo.pids()
+    for change, status, said in (("connections:\n- no/such:1.0.0\n", 2, "connections.0: expected a package in"),
+                                 ("data_dir: .\nconnection_exception_policy: just_log\nagent_name: other\n", 1,
+                                  "change only with a new start")):
+        demo.edit("connections:\n" if status == 2 else "agent_name: echo_agent\n", change)
+        e2e.check(said in live(demo, status, "reload", demo.yaml), said)
+        with open(demo.yaml, "w") as f:
+            f.write(good)
+    demo.edit("connections:\n", "connections:\n- no/such:1.0.0\n")
+    demo.up.send_signal(signal.SIGHUP)
+    e2e.wait_for(lambda: "not loaded again" in demo.output(), 60, "a bad file is said to be one")
+    with open(demo.yaml, "w") as f:
+        f.write(good)
+    e2e.check(demo.pids() == before, "nothing was stopped")
+    demo.ask()
+
+
+def left_out(demo):
+    demo.start(wait=False, options=("--exclude-connections", "http_server"))
+    demo.wait_connected((e2e.BROKER, e2e.STUB, e2e.AGENT))
+    e2e.check(e2e.HTTP not in demo.pids(), "it was not started")
+    e2e.wait_for(lambda: demo.states().get(e2e.HTTP) == "failed", 60, "the broker knows that")
+    e2e.check(demo.ps()[e2e.HTTP]["reason"] == "left out when the agent was started", "and why")
+    demo.ask()
+    demo.up.terminate()
+    e2e.check(demo.wait_end(60) == 0, "it ends")
+    demo.start(wait=False, options=("--connections", "http_server"))
+    demo.wait_connected((e2e.BROKER, e2e.HTTP, e2e.AGENT))
+    e2e.check(e2e.STUB not in demo.pids(), "only this one was started")
+    demo.up.terminate()
+    e2e.check(demo.wait_end(60) == 0, "it ends")
+    for options, said in ((("--connections", "nobody"), "'nobody' is not the name of a connection"),
+                          (("--connections", "stub", "--exclude-connections", "stub"), "expected either"),
+                          (("--env", "/no/such/file"), "No such file")):
+        e2e.check(said in live(demo, 2, "up", *options, demo.yaml), said)
+
+
+def test(demo):
+    left_out(demo)
+    demo.start()
+    for case in (restarts, comes_and_goes, instances, refused):
+        case(demo)
+        print("%s: ok" % case.__name__)
+    demo.up.terminate()
+    e2e.check(demo.wait_end(60) == 0, "it ends")
+    e2e.check("no supervisor answers" in live(demo, 1, "reload", demo.yaml), "nobody is there")
+
+
+sys.exit(e2e.main(test))
