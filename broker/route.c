@@ -60,13 +60,20 @@ static struct pb_group *inbound(struct pb_core *c, const struct pb_stream *s, en
     return NULL;
 }
 
+/* Another agent's process only where one of the two writes to agents of this broker: so it has written to us. */
+static bool may_answer(const struct pb_group *from, const struct pb_group *to)
+{
+    return pbay_str_eq(from->agent, to->agent) || from->aconf->local_delivery || to->aconf->local_delivery;
+}
+
 static struct pb_group *by_handle(struct pb_core *c, const struct pb_stream *s, enum pbay_err *code, const char **text)
 {
-    struct pb_group *g = pb_group_find(c, s->sender->group->agent, s->connection);
+    const struct pb_group *from = s->sender->group;
+    struct pb_group *g = pb_group_find(c, from->agent, s->connection);
 
-    if (!g && pbay_str_eq(s->connection, s->sender->group->agent))
+    if (!g)
         g = pb_group_find(c, s->connection, pbay_str(""));
-    if (!g || !g->aconf) {
+    if (!g || !g->aconf || !may_answer(from, g)) {
         *code = PBAY_INSTANCE_GONE;
         *text = "the process that the reply was for is not configured any more";
         return NULL;
@@ -134,8 +141,10 @@ struct pb_group *pb_route(struct pb_core *c, const struct pb_stream *s, enum pba
         return by_handle(c, s, code, text);
     if (pbay_pubid_parse(s->to, &id) && pbay_pubid_parse(s->from, &id)) /* 1: component to component */
         return named(c, a, s->to, code, text);
-    if (s->connection.n) /* 2: the context */
-        return named(c, a, s->connection, code, text);
+    if (s->connection.n) { /* 2: the context */
+        g = named(c, a, s->connection, code, text);
+        return g && g->cconf && g->cconf->local_delivery && agent_of_address(c, s->to) ? agent_of_address(c, s->to) : g;
+    }
     if (a->local_delivery && (g = agent_of_address(c, s->to))) /* 3: an agent of this broker */
         return g;
     if ((g = by_helper(s))) /* 4: over which `to` last wrote to us */

@@ -335,7 +335,7 @@ PBAY_API enum pbay_err pbay_get(pbay_t agent, struct pbay_envelope *envelope, ui
     return err;
 }
 
-static enum pbay_err finish(pbay_t agent, uint64_t lease, enum pbay_err err, const char *text)
+enum pbay_err agent_finish(pbay_t agent, uint64_t lease, enum pbay_err err, const char *text)
 {
     struct agent *a = enter(agent);
     bool found;
@@ -349,14 +349,25 @@ static enum pbay_err finish(pbay_t agent, uint64_t lease, enum pbay_err err, con
     return found ? PBAY_OK : PBAY_INVALID;
 }
 
+enum pbay_err agent_ack_later(pbay_t agent, uint64_t lease)
+{
+    struct agent *a = enter(agent);
+
+    if (!a)
+        return PBAY_CLOSED;
+    a->auto_lease = lease;
+    pb_link_unlock(&a->io, false);
+    return PBAY_OK;
+}
+
 PBAY_API enum pbay_err pbay_ack(pbay_t agent, uint64_t lease)
 {
-    return finish(agent, lease, PBAY_OK, "");
+    return agent_finish(agent, lease, PBAY_OK, "");
 }
 
 PBAY_API enum pbay_err pbay_nack(pbay_t agent, uint64_t lease, const char *text)
 {
-    return finish(agent, lease, PBAY_FAILED, text ? text : "");
+    return agent_finish(agent, lease, PBAY_FAILED, text ? text : "");
 }
 
 /* ---- ends, descriptor, state ---- */

@@ -14,7 +14,7 @@
 #define ERROR_PROTOCOL "fetchai/default:1.0.0"
 
 /* The default protocol's error codes. */
-enum { UNSUPPORTED_PROTOCOL = 0, INVALID_DIALOGUE = 4 };
+enum { UNSUPPORTED_PROTOCOL = 0, DECODING_ERROR = 1, INVALID_DIALOGUE = 4 };
 
 /* ---- ends as envelopes ---- */
 
@@ -56,7 +56,10 @@ static void pack_error(struct pbay_message *m, const struct agent *a, const stru
     snprintf(tag, sizeof tag, "%" PRIu64, o->tag);
     if (!text.n || !pb_is_utf8(text)) /* a writer may have cut it */
         text = pbay_str(pbay_err_text(o->err));
-    pbay_message_set_int(m, "error_code", o->err == PBAY_REFUSED ? UNSUPPORTED_PROTOCOL : INVALID_DIALOGUE);
+    pbay_message_set_int(m, "error_code",
+                         o->err == PBAY_REFUSED     ? UNSUPPORTED_PROTOCOL
+                         : o->err == PBAY_MALFORMED ? DECODING_ERROR
+                                                    : INVALID_DIALOGUE);
     pbay_message_set_str(m, "error_msg", text);
     pbay_message_set_item(m, "error_data", pbay_str("code"), pbay_str(pbay_err_name(o->err)));
     pbay_message_set_item(m, "error_data", pbay_str("cause"), pbay_str(pbay_err_name(o->cause)));

@@ -53,6 +53,10 @@ struct agent {
     size_t n_locals;
 };
 
+/* Without the mutex: finish a lease; or let the next pbay_get do that. Codes as pbay_ack. */
+enum pbay_err agent_finish(pbay_t agent, uint64_t lease, enum pbay_err err, const char *text);
+enum pbay_err agent_ack_later(pbay_t agent, uint64_t lease);
+
 /* All of these: io.mutex is held. */
 
 /* Make error envelopes of new outcomes, and forget the oldest if nobody asks for them. */

@@ -28,7 +28,7 @@ enum pbay_err conn_settle(struct pbay_link *link, uint64_t tag, enum pbay_err er
     } else {
         result = PBAY_INVALID;
     }
-    if (err && !result)
+    if (err && err != PBAY_MALFORMED && !result)
         conn_failed(link, text);
     pb_link_unlock(&link->io, true);
     return result;

@@ -60,6 +60,8 @@ static void take_result(struct pbay_link *link, struct pb_held *h, uint64_t tag,
         give_back(link, h);
     else if (err == PBAY_OK || (err == PBAY_REFUSED && !link->ops->send))
         conn_finish(link, h, err, link->why);
+    else if (err == PBAY_MALFORMED)
+        conn_finish(link, h, err, link->why[0] ? link->why : pbay_err_text(err));
     else
         fail(link, h, link->why[0] ? link->why : pbay_err_text(err));
     link->sending.tag = 0;

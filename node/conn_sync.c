@@ -76,7 +76,7 @@ static void run_on_send(struct thread *t)
     if (err && !t->why[0])
         snprintf(t->why, sizeof t->why, "on_send: %s", pbay_err_text(err));
     show_failure(t, err);
-    conn_settle(s->link, t->tag, err ? PBAY_FAILED : PBAY_OK, t->why);
+    conn_settle(s->link, t->tag, !err || err == PBAY_MALFORMED ? err : PBAY_FAILED, t->why);
 }
 
 /* The mutex is held, but not while a slot runs. */

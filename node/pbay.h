@@ -80,6 +80,16 @@ enum pbay_err pbay_reply(pbay_t agent, const struct pbay_envelope *received, str
  *   PBAY_OK; PBAY_TIMEOUT (0 = do not wait, -1 = for ever); PBAY_FENCED; PBAY_CLOSED */
 enum pbay_err pbay_get(pbay_t agent, struct pbay_envelope *envelope, uint64_t *lease, int timeout_ms);
 
+struct pbay_message;
+struct pbay_protocols;
+
+/* pbay_get, with the message decoded (schema/pbay_message.h; zeroed before its first use). One whose protocol is not
+ * known or that is malformed stops nothing: its sender is answered as AEA's error skill does (fetchai/default:1.0.0,
+ * error, UNSUPPORTED_PROTOCOL or DECODING_ERROR with the envelope in error_data) and told MALFORMED with the reason,
+ * and the next one is taken. Codes as pbay_get. */
+enum pbay_err pbay_get_message(pbay_t agent, const struct pbay_protocols *protocols, struct pbay_envelope *envelope,
+                               struct pbay_message *message, uint64_t *lease, int timeout_ms);
+
 /* Finish a lease: the envelope is settled. PBAY_OK; PBAY_INVALID = no such lease; PBAY_CLOSED. */
 enum pbay_err pbay_ack(pbay_t agent, uint64_t lease);
 

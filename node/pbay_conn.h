@@ -38,6 +38,7 @@ struct pbay_conn_ops {
      *   PBAY_OK       done: it is settled
      *   PBAY_PENDING  pbay_link_settle(link, tag, err) comes later; more envelopes may be given meanwhile
      *   PBAY_AGAIN    not now: given again after pbay_link_wake or 10 ms, nothing later on its stream before it
+     *   MALFORMED     its message cannot be decoded: it ends with that and pbay_link_fail's text, and that is all
      *   other         the envelope ends with FAILED and pbay_link_fail's text: its sender is told, and exception_policy
      *                 of connection.yaml says whether the connection goes on
      * NULL = this connection sends nothing: every envelope ends with REFUSED. */

@@ -89,6 +89,7 @@ static const char *const stuck_words[] = {
 
 static const struct pb_field patchbay_fields[] = {
     {.key = "replay", .read = pb_read_word, .words = replay_words, .offset = CONN(replay)},
+    {.key = "local_delivery", .read = pb_read_bool, .offset = CONN(local_delivery)},
     {.key = "required", .read = pb_read_bool, .offset = CONN(required)},
     {.key = "start_timeout", .read = pb_read_duration, .offset = CONN(start_timeout_ms), .min = 0, .max = 3600000},
     {.key = "exception_policy", .read = pb_read_word, .words = pb_policy_words, .offset = CONN(exception_policy)},

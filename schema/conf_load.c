@@ -142,6 +142,7 @@ static void collect(struct load *l)
             conf->connections[conf->n_connections++] = *l->packages[i].conf;
     }
     for (size_t i = 0; i < conf->n_connections; i++) {
+        conf->local_delivery |= conf->connections[i].local_delivery;
         for (size_t k = 0; k < conf->connections[i].n_needs; k++)
             conf->connections[i].needs[k].connection = now[conf->connections[i].needs[k].connection];
     }

@@ -96,7 +96,7 @@ static unsigned n_fields(const struct row *row)
 /* SPEC 9 */
 bool pb_is_end(uint32_t code)
 {
-    return code == PBAY_TOO_BIG || (code >= PBAY_NO_ROUTE && code <= PBAY_FAILED);
+    return code == PBAY_TOO_BIG || (code >= PBAY_NO_ROUTE && code <= PBAY_FAILED) || code == PBAY_MALFORMED;
 }
 
 const char *pb_verb_name(unsigned verb)

@@ -118,7 +118,10 @@ struct pbay_conn_conf {
     enum pbay_replay replay; /* replay: safe|keyed|never; default safe */
     unsigned instances;      /* instances: 1..64; default 1 */
     const char *executable;  /* executable: a path relative to dir, made absolute; NULL = found by name */
-    bool required;           /* required: the agent is not started before it is connected; default false */
+    /* local_delivery: it stands for the delivery between agents of one broker: to be among an agent's connections turns
+     * that agent's local_delivery on, and it is given what no such agent has the address for */
+    bool local_delivery;
+    bool required; /* required: the agent is not started before it is connected; default false */
     /* start_timeout: how long the agent (required) and the connections that need it wait; default 60000, 0 .. 3600000
      */
     uint32_t start_timeout_ms;

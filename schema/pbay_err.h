@@ -37,7 +37,8 @@ extern "C" {
     X(OUTCOME_UNKNOWN, 22, "a receiver may have had it; what became of it is not known") \
     X(POISON, 23, "its receiver died on it as often as is allowed")                      \
     X(FAILED, 24, "the receiver could not handle it")                                    \
-    X(SHUTDOWN, 25, "going down by request")
+    X(SHUTDOWN, 25, "going down by request")                                             \
+    X(MALFORMED, 26, "the receiver could not decode its message")
 
 enum pbay_err {
 #define PBAY_ERR_ENUM(name, number, text) PBAY_##name = number,

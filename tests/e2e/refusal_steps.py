@@ -55,6 +55,7 @@ def settled_badly(m, key, code):
 def failures(m):
     m.expect("failed", *m.ask("failed", message="fail", connection=rw.to_connection("plain")))
     settled_badly(m, "settled_refused", "REFUSED")
+    settled_badly(m, "settled_malformed", "MALFORMED")
     settled_badly(m, "settled_io", "IO")
     slow = m.to("plain", to="slowly", message="slow")
     m.got("plain", "slow")

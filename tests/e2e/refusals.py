@@ -55,6 +55,8 @@ TABLE = [Row(*row) for row in (
     ("settled_refused", "END up, END down", "REFUSED", "agent", "settled with REFUSED",
      "a restriction forbids this protocol here"),
     ("failed", "END up, END down", "FAILED", "agent", "`send` fails", "no paper"),
+    ("settled_malformed", "END up, END down", "MALFORMED", "agent", "settled with MALFORMED",
+     "the receiver could not decode its message"),
     ("settled_io", "END up, END down", "FAILED", "agent", "settled with a code that ends nothing",
      "an operating system call failed"),
     ("worker", "END up, END down", "FAILED", "agent", "`on_send` fails", "no paper"),
@@ -204,7 +206,7 @@ class Matrix:
         tag = str(line["tag"])
         data = {"code": line["outcome"], "cause": line["cause"], "tag": tag, "to": envelope["to"],
                 "protocol": envelope["protocol"]}
-        process.wait("error", error=0 if line["outcome"] == "REFUSED" else 4, text=line["text"], to=envelope["sender"],
+        process.wait("error", error={"REFUSED": 0, "MALFORMED": 1}.get(line["outcome"], 4), text=line["text"], to=envelope["sender"],
                      sender=envelope["to"], data=data)
         times = [x["data"]["tag"] for x in process.heard("error")].count(tag)
         e2e.check(times == 1, "%s: told %d times" % (key, times))

@@ -75,7 +75,7 @@ static void ends_have_codes(void **state)
 {
     (void)state;
     for (uint32_t code = 0; code < PBAY_ERR_COUNT; code++) {
-        bool good = code == PBAY_TOO_BIG || (code >= PBAY_NO_ROUTE && code <= PBAY_FAILED);
+        bool good = code == PBAY_TOO_BIG || (code >= PBAY_NO_ROUTE && code <= PBAY_FAILED) || code == PBAY_MALFORMED;
 
         for (int i = 0; i < 2; i++) {
             struct core_world *w = both(PLENTY);

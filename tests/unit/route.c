@@ -144,6 +144,7 @@ static void test_helper(void **state)
 
 static void test_local_delivery(void **state)
 {
+    static const uint8_t origin[PBAY_ID_SIZE] = {1};
     struct pb_core *c = new_core();
 
     (void)state;
@@ -152,6 +153,15 @@ static void test_local_delivery(void **state)
     ROUTE("InBox of B", .agent = "A", .to = "B");
     ROUTE("InBox of A", .agent = "A", .to = "0xA");
     ROUTE("c1", .agent = "A", .to = "B", .connection = "t/c1:1.0.0"); /* the context comes before it */
+    conns[1].local_delivery = true;                                   /* unless it stands for this delivery */
+    ROUTE("InBox of B", .agent = "A", .to = "B", .connection = "t/c1:1.0.0");
+    ROUTE("c1", .agent = "A", .to = "nobody", .connection = "t/c1:1.0.0");
+    conns[1].local_delivery = false;
+    /* the answer goes back the same way, whichever of the two has it configured; nowhere else */
+    ROUTE("InBox of A", .agent = "B", .to = "A", .connection = "A", .origin = origin);
+    ROUTE("InBox of B", .agent = "A", .to = "B", .connection = "B", .origin = origin);
+    agents[0].local_delivery = false;
+    ROUTE("INSTANCE_GONE", .agent = "B", .to = "A", .connection = "A", .origin = origin);
     pb_core_destroy(&c);
 }
 
