@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pbay_pubid.h"
 #include "schema/buf.h"
 
 #define COUNT(table)    (sizeof(table) / sizeof *(table))
@@ -47,18 +46,6 @@ static enum pbay_err load_timeout(struct http_config *config, struct pbay_link *
     return PBAY_OK;
 }
 
-static enum pbay_err load_target(struct http_config *config, struct pbay_link *link)
-{
-    struct pbay_pubid id;
-
-    config->target_skill_id = pbay_link_config(link, "target_skill_id", NULL);
-    if (!config->target_skill_id || !pbay_pubid_parse(pbay_str(config->target_skill_id), &id) ||
-        strlen(config->target_skill_id) > PBAY_MAX_ADDRESS)
-        return pbay_link_expected(link, "target_skill_id", "a public id such as acme/skill:1.0.0",
-                                  config->target_skill_id);
-    return PBAY_OK;
-}
-
 static enum pbay_err load_encoding(struct http_config *config, struct pbay_link *link)
 {
     const char *text = pbay_link_config(link, "encoding", "protobuf");
@@ -77,7 +64,7 @@ static enum pbay_err load_texts(struct http_config *config, struct pbay_link *li
     config->reuse_port = pbay_link_config_bool(link, "reuse_port", false);
     if (!*config->host)
         return pbay_link_expected(link, "host", "an address or a name", "an empty text");
-    if ((err = load_timeout(config, link)) || (err = load_target(config, link)))
+    if ((err = load_timeout(config, link)) || (err = http_routes_load(&config->routes, link)))
         return err;
     return load_encoding(config, link);
 }
@@ -132,6 +119,34 @@ static enum pbay_err load_tls(struct http_config *config, struct pbay_link *link
     return err ? err : load_pem(link, "ssl_key", key, &config->ssl_key);
 }
 
+/* ---- other files ---- */
+
+static enum pbay_err load_api(struct http_config *config, struct pbay_link *link)
+{
+    const char *value = pbay_link_config(link, "api_spec_path", NULL);
+    struct pbay_conf_error error = {""};
+    char *path;
+
+    if (!value)
+        return PBAY_OK;
+    path = pbay_link_path(link, "api_spec_path", value);
+    if (!path)
+        return PBAY_CONFIG;
+    config->api = api_spec_load(path, &error);
+    free(path);
+    return config->api ? PBAY_OK : pbay_link_fail(link, PBAY_CONFIG, "config.api_spec_path: %s", error.text);
+}
+
+static enum pbay_err load_log(struct http_config *config, struct pbay_link *link)
+{
+    const char *value = pbay_link_config(link, "access_log", NULL);
+
+    if (value)
+        config->access_log =
+            strcmp(value, "-") == 0 ? pb_strndup(pbay_str(value)) : pbay_link_path(link, "access_log", value);
+    return value && !config->access_log ? PBAY_CONFIG : PBAY_OK;
+}
+
 enum pbay_err http_config_load(struct http_config *config, struct pbay_link *link)
 {
     enum pbay_err err;
@@ -140,7 +155,11 @@ enum pbay_err http_config_load(struct http_config *config, struct pbay_link *lin
     err = pbay_link_config_numbers(link, numbers, COUNT(numbers), config);
     if (!err)
         err = load_texts(config, link);
-    return err ? err : load_tls(config, link);
+    if (!err)
+        err = load_tls(config, link);
+    if (!err)
+        err = load_api(config, link);
+    return err ? err : load_log(config, link);
 }
 
 void http_config_fini(struct http_config *config)
@@ -149,5 +168,7 @@ void http_config_fini(struct http_config *config)
         explicit_bzero(config->ssl_key, strlen(config->ssl_key));
     free(config->ssl_cert);
     free(config->ssl_key);
-    config->ssl_cert = config->ssl_key = NULL;
+    free(config->access_log);
+    config->ssl_cert = config->ssl_key = config->access_log = NULL;
+    api_spec_destroy(&config->api);
 }

@@ -3,14 +3,19 @@
 #ifndef HTTP_CONFIG_H
 #define HTTP_CONFIG_H
 
+#include "connections/http_server/api_spec.h"
+#include "connections/http_server/http_route.h"
 #include "node/pbay_conn.h"
 #include "pbay_message.h"
 
 #define HTTP_MAX_PEM 65536 /* bytes of a certificate or key file */
 
 struct http_config {
-    const char *host, *target_skill_id; /* live as long as the link */
-    char *ssl_cert, *ssl_key;           /* what the files hold; owned; NULL = no TLS */
+    const char *host; /* lives as long as the link */
+    struct http_routes routes;
+    char *ssl_cert, *ssl_key; /* what the files hold; owned; NULL = no TLS */
+    struct api_spec *api;     /* owned; NULL = every request goes to the agent */
+    char *access_log;         /* its path, or "-"; owned; NULL = none */
     uint32_t timeout_ms;
     enum pbay_encoding encoding;
     bool reuse_port;

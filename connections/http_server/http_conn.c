@@ -85,6 +85,23 @@ static struct http_peer *join_peer(struct http_server *s, const struct sockaddr 
     return peer;
 }
 
+static void keep_address(struct http_conn *conn, const struct sockaddr *address)
+{
+    const struct sockaddr_in6 *v6 = (const void *)address;
+    const void *bytes = &v6->sin6_addr;
+    int family = address->sa_family;
+
+    if (family == AF_INET)
+        bytes = &((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    else if (family != AF_INET6)
+        return;
+    if (family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+        family = AF_INET;
+        bytes = &v6->sin6_addr.s6_addr[12];
+    }
+    inet_ntop(family, bytes, conn->address, sizeof conn->address);
+}
+
 static void leave_peer(struct http_server *s, struct http_peer *peer)
 {
     if (!peer || --peer->n)
@@ -98,10 +115,15 @@ static void leave_peer(struct http_server *s, struct http_peer *peer)
 static void started(struct http_server *s, struct MHD_Connection *mhd, void **context)
 {
     struct http_conn *conn = pb_alloc(sizeof *conn);
+    const struct sockaddr *address;
 
     conn->mhd = mhd;
     conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    conn->peer = join_peer(s, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    address = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr;
+    conn->peer = join_peer(s, address);
+    conn->address[0] = '-';
+    if (address)
+        keep_address(conn, address);
     DL_APPEND(s->conns, conn);
     http_conn_enter(s, conn, HTTP_READS_HEAD, (int64_t)s->config.header_timeout * 1000);
     *context = conn;
@@ -172,8 +194,11 @@ static void say(const struct http_conn *conn, unsigned status)
 
 void http_conn_cut(struct http_server *s, struct http_conn *conn, unsigned status)
 {
-    if (status && !s->config.ssl_cert && conn->phase <= HTTP_READS_BODY)
+    if (status && !s->config.ssl_cert && conn->phase <= HTTP_READS_BODY) {
         say(conn, status);
+        if (conn->request)
+            conn->request->status = status;
+    }
     shutdown(conn->fd, SHUT_RDWR); /* libmicrohttpd sees its end and closes it */
     conn->due = HTTP_NEVER;
 }

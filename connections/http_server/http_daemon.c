@@ -49,7 +49,9 @@ static enum MHD_Result begin(struct http_server *s, struct http_request *r, cons
                              const char *version)
 {
     r->state = HTTP_READING;
-    if (!(http_head_read(s, r, method, target, version) && http_request_admit(s, r)) && is_refused_at_once(r))
+    http_request_keep_line(s, r, method, version);
+    if (!(http_head_read(s, r, method, target, version) && http_api_head(s, r) && http_request_admit(s, r)) &&
+        is_refused_at_once(r))
         return http_reply_fault(s, r) ? MHD_YES : MHD_NO;
     if (r->has_body)
         http_conn_enter(s, r->conn, HTTP_READS_BODY, HTTP_GRACE_MS);
@@ -68,7 +70,7 @@ static void take(struct http_server *s, struct http_request *r, const char *data
 /* The request is complete. Between its head and its end others may have come. */
 static enum MHD_Result finish(struct http_server *s, struct http_request *r)
 {
-    if (r->fault.status || !http_request_admit(s, r))
+    if (r->fault.status || !http_request_admit(s, r) || !http_api_body(r))
         return http_reply_fault(s, r) ? MHD_YES : MHD_NO;
     http_conn_enter(s, r->conn, HTTP_WAITS, HTTP_NEVER);
     http_request_enqueue(s, r);

@@ -103,6 +103,8 @@ static bool check_line(struct http_server *s, struct http_request *r, const char
         return bad(r, "the request line");
     if (method_n + target_n + VERSION + 2 > s->config.max_request_line)
         return http_request_fault(r, MHD_HTTP_URI_TOO_LONG, true, "the request line");
+    if (strcmp(method, "OPTIONS") == 0 && strcmp(r->target, "*") == 0)
+        return true;
     return http_is_target((struct pbay_str){r->target, target_n}) || bad(r, "the target: expected /path?query");
 }
 
@@ -163,7 +165,9 @@ static void fill_in(struct http_server *s, struct walk *w, const char *method)
     r->method = put(&b, pbay_str(method));
     r->operation = put(&b, pbay_str(method));
     r->url = put(&b, pbay_str(s->config.ssl_cert ? "https://" : "http://"));
-    r->url.n += put(&b, host).n + put(&b, pbay_str(r->target)).n;
+    r->url.n += put(&b, host).n;
+    if (r->target[0] == '/') /* RFC 9110 7.1: * is no path */
+        r->url.n += put(&b, pbay_str(r->target)).n;
     r->headers = put(&b, (struct pbay_str){(const char *)w->text.p, w->text.n});
     if (http_is_traceparent(w->traceparent))
         r->traceparent = put(&b, w->traceparent);

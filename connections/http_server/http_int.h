@@ -7,7 +7,11 @@
  *   http_reply.c    answers
  *   http_conn.c     client connections: how long they may take, how many of one address
  *   http_listen.c   the listening socket
+ *   http_api.c      requests against the API's document
+ *   http_log.c      the access log
+ *   http_route.c    which skill a request is for
  *   http_config.c, http_text.c
+ *   api_*.c         the API's document and what it asks for; they know nothing of the rest
  *
  * One thread: the ops thread. libmicrohttpd runs in external epoll mode and is only ever entered from
  * http_daemon_turn; a request that waits for the agent is suspended there. Where it is lenient (0.9.75 takes bare
@@ -20,6 +24,7 @@
 #include <uthash.h>
 
 #include "connections/http_server/http_config.h"
+#include "connections/http_server/http_log.h"
 #include "connections/http_server/http_text.h"
 
 #define HTTP_PROTOCOL    "valory/http:1.0.0"
@@ -29,6 +34,7 @@
 #define HTTP_STARTER     32         /* hexadecimal digits of a dialogue reference */
 #define HTTP_MAX_HOST    255        /* bytes of the configured host */
 #define HTTP_AUTHORITY   (HTTP_MAX_HOST + 40)
+#define HTTP_ADDRESS     46 /* bytes of an address as text, its NUL included */
 
 enum http_phase { HTTP_READS_HEAD, HTTP_READS_BODY, HTTP_WAITS, HTTP_ANSWERS };
 
@@ -43,6 +49,7 @@ struct http_peer {
 struct http_conn {
     struct MHD_Connection *mhd;
     struct http_peer *peer; /* NULL = not counted */
+    char address[HTTP_ADDRESS];
     int fd;
     enum http_phase phase;
     int64_t since; /* begin of the phase */
@@ -55,8 +62,9 @@ struct http_conn {
 /* Why a request is not given to the agent; status 0 = it is. */
 struct http_fault {
     unsigned status;
-    const char *why; /* a static string */
-    bool close;      /* where the next request would begin is not to be trusted, or there shall be none */
+    const char *why;   /* a static string, or the request's complaint */
+    bool close;        /* where the next request would begin is not to be trusted, or there shall be none */
+    const char *allow; /* the header Allow; NULL = none */
 };
 
 /* NEW -> READING -> QUEUED -> WAITING -> ANSWERED; the answer may come from any of them. QUEUED and WAITING are in
@@ -68,7 +76,10 @@ struct http_request {
     struct http_conn *conn;
     enum http_state state;
     struct http_fault fault;
+    struct api_match match;                                       /* what the API's document says of it */
+    char *complaint;                                              /* what it has against it; owned */
     char *target;                                                 /* as it came */
+    char *line;                                                   /* for the access log; NULL = none */
     char *head;                                                   /* what the views below are of */
     struct pbay_str method, operation, url, headers, traceparent; /* operation: the method in lower case */
     bool has_body;
@@ -77,6 +88,9 @@ struct http_request {
     size_t body_n, held; /* held: of max_body_total */
     uint64_t discarded;
     uint64_t number; /* the envelope's tag; 0 = never in flight */
+    int64_t began;
+    unsigned status;   /* of its answer; 0 = none yet */
+    uint64_t answer_n; /* bytes of the answer's body */
     char starter[HTTP_STARTER + 1];
     int64_t deadline;
     UT_hash_handle by_number, by_starter;
@@ -87,6 +101,7 @@ struct http_request {
 struct http_server {
     struct pbay_link *link;
     struct http_config config;
+    struct http_log log;
     struct pbay_protocols *protocols;
     struct pbay_message message; /* of the request that receive gave last */
     struct MHD_Daemon *daemon;
@@ -152,12 +167,22 @@ void http_conn_sweep(struct http_server *s);
 bool http_head_read(struct http_server *s, struct http_request *r, const char *method, const char *target,
                     const char *version);
 
+/* ---- http_api.c ---- */
+
+/* Is it a request that the API's document describes? false = r->fault. */
+bool http_api_head(struct http_server *s, struct http_request *r);
+bool http_api_body(struct http_request *r);
+
 /* ---- http_request.c ---- */
 
 /* Begin the connection's next request, and end it. A query that does not fit into its memory makes libmicrohttpd forget
  * a request without a word: new ends that one, and so does the end of the connection. */
 struct http_request *http_request_new(struct http_server *s, struct http_conn *conn, const char *target);
 void http_request_end(struct http_server *s, struct http_conn *conn);
+
+/* Keep the request line for the access log, if there is one. */
+void http_request_keep_line(const struct http_server *s, struct http_request *r, const char *method,
+                            const char *version);
 
 /* Always false, for `return`. */
 bool http_request_fault(struct http_request *r, unsigned status, bool close, const char *why);
@@ -183,6 +208,10 @@ void http_request_leave(struct http_server *s, struct http_request *r);
 
 struct http_request *http_request_by_number(struct http_server *s, uint64_t number);
 struct http_request *http_request_by_starter(struct http_server *s, struct pbay_str starter);
+
+/* The one that these bytes name, a reply that cannot be read: a dialogue reference is random, and known to nobody but
+ * who was given its request. NULL = none. */
+struct http_request *http_request_named_in(struct http_server *s, struct pbay_str bytes);
 
 /* ---- http_reply.c ---- */
 

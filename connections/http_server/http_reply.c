@@ -24,6 +24,8 @@ static bool queue(struct http_server *s, struct http_request *r, unsigned status
     http_request_drop_body(s, r);
     http_request_hold(s, r, bytes);
     r->state = HTTP_ANSWERED;
+    r->status = status;
+    r->answer_n = bytes;
     s->n_answering++;
     http_conn_enter(s, r->conn, HTTP_ANSWERS, http_conn_allowance(s, bytes));
     queued = MHD_queue_response(r->conn->mhd, status, response) == MHD_YES;
@@ -45,25 +47,37 @@ static struct MHD_Response *response_of(const char *p, size_t n)
     return response;
 }
 
-bool http_reply_plain(struct http_server *s, struct http_request *r, unsigned status, const char *why, bool close)
+static bool reply(struct http_server *s, struct http_request *r, const struct http_fault *fault)
 {
-    char text[MAX_SENTENCE];
-    int n = snprintf(text, sizeof text, "%s (%s)\n", MHD_get_reason_phrase_for(status), why);
+    char text[MAX_SENTENCE] = "";
+    int n = 0;
     struct MHD_Response *response;
 
-    assert(n > 0 && (size_t)n < sizeof text);
+    if (fault->status != MHD_HTTP_NO_CONTENT)
+        n = snprintf(text, sizeof text, "%s (%s)\n", MHD_get_reason_phrase_for(fault->status), fault->why);
+    assert(n >= 0 && (size_t)n < sizeof text);
     response = response_of(text, (size_t)n);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8");
-    if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+    if (n)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8");
+    if (fault->allow)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, fault->allow);
+    if (fault->status == MHD_HTTP_SERVICE_UNAVAILABLE)
         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
-    if (close)
+    if (fault->close)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
-    return queue(s, r, status, response, (size_t)n);
+    return queue(s, r, fault->status, response, (size_t)n);
+}
+
+bool http_reply_plain(struct http_server *s, struct http_request *r, unsigned status, const char *why, bool close)
+{
+    struct http_fault fault = {.status = status, .why = why, .close = close};
+
+    return reply(s, r, &fault);
 }
 
 bool http_reply_fault(struct http_server *s, struct http_request *r)
 {
-    return http_reply_plain(s, r, r->fault.status, r->fault.why, r->fault.close);
+    return reply(s, r, &r->fault);
 }
 
 /* ---- the agent's answer ---- */

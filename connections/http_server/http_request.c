@@ -16,6 +16,7 @@ struct http_request *http_request_new(struct http_server *s, struct http_conn *c
     http_request_end(s, conn);
     r->conn = conn;
     r->target = pb_strndup(pbay_str(target));
+    r->began = s->now;
     conn->request = r;
     return r;
 }
@@ -23,6 +24,32 @@ struct http_request *http_request_new(struct http_server *s, struct http_conn *c
 static bool is_in_flight(const struct http_request *r)
 {
     return r->state == HTTP_QUEUED || r->state == HTTP_WAITING;
+}
+
+void http_request_keep_line(const struct http_server *s, struct http_request *r, const char *method,
+                            const char *version)
+{
+    const char *const words[] = {method, " ", r->target, " ", version};
+    struct pb_buf b = {0};
+
+    if (!s->log.path || r->line)
+        return;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        pb_buf_add(&b, words[i], strlen(words[i]));
+    pb_buf_add(&b, "", 1);
+    r->line = (char *)b.p;
+}
+
+static void log_request(struct http_server *s, const struct http_request *r)
+{
+    int64_t now = http_now();
+    struct http_log_entry entry = {.address = r->conn->address,
+                                   .line = r->line ? r->line : r->target,
+                                   .status = r->status,
+                                   .bytes = r->answer_n,
+                                   .took_ms = now > r->began ? (uint64_t)(now - r->began) : 0};
+
+    http_log_write(&s->log, s->link, &entry, now);
 }
 
 void http_request_end(struct http_server *s, struct http_conn *conn)
@@ -35,6 +62,9 @@ void http_request_end(struct http_server *s, struct http_conn *conn)
     if (r->state == HTTP_ANSWERED)
         s->n_answering--;
     http_request_drop_body(s, r);
+    log_request(s, r);
+    free(r->complaint);
+    free(r->line);
     free(r->target);
     free(r->head);
     free(r);
@@ -43,7 +73,7 @@ void http_request_end(struct http_server *s, struct http_conn *conn)
 
 bool http_request_fault(struct http_request *r, unsigned status, bool close, const char *why)
 {
-    r->fault = (struct http_fault){status, why, close};
+    r->fault = (struct http_fault){.status = status, .why = why, .close = close};
     return false;
 }
 
@@ -176,5 +206,19 @@ struct http_request *http_request_by_starter(struct http_server *s, struct pbay_
 
     if (starter.n == HTTP_STARTER)
         HASH_FIND(by_starter, s->by_starter, starter.p, HTTP_STARTER, r);
+    return r;
+}
+
+struct http_request *http_request_named_in(struct http_server *s, struct pbay_str bytes)
+{
+    struct http_request *r = NULL;
+
+    for (size_t i = 0, n = 0; i < bytes.n && !r; i++) {
+        bool hex = bytes.p[i] && strchr("0123456789abcdef", bytes.p[i]);
+
+        n = hex ? n + 1 : 0;
+        if (n >= HTTP_STARTER)
+            r = http_request_by_starter(s, (struct pbay_str){bytes.p + i + 1 - HTTP_STARTER, HTTP_STARTER});
+    }
     return r;
 }

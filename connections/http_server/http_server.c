@@ -19,6 +19,7 @@ static void http_disconnect(void *self)
     if (s->daemon)
         http_reply_all(s, false, PBAY_DISCONNECTED);
     http_daemon_stop(s);
+    http_log_fini(&s->log);
     pbay_message_fini(&s->message);
     pbay_protocols_destroy(&s->protocols);
     http_config_fini(&s->config);
@@ -33,6 +34,9 @@ static enum pbay_err http_connect(void *self, struct pbay_link *link)
     s->link = link;
     s->refusing = false;
     err = http_config_load(&s->config, link);
+    if (err)
+        return err;
+    err = http_log_init(&s->log, link, s->config.access_log);
     if (err)
         return err;
     mallopt(M_MMAP_THRESHOLD, BIG_BLOCK);
@@ -71,7 +75,7 @@ static enum pbay_err make_message(struct http_server *s, const struct http_reque
 
 static void make_envelope(const struct http_server *s, const struct http_request *r, struct pbay_envelope *e)
 {
-    e->to = pbay_str(s->config.target_skill_id);
+    e->to = pbay_str(http_routes_find(&s->config.routes, pbay_str(r->target)));
     e->sender = pbay_str(pbay_link_public_id(s->link));
     e->protocol_id = pbay_str(HTTP_PROTOCOL);
     e->operation = r->operation;
@@ -117,6 +121,14 @@ static void http_outcome(void *self, uint64_t tag, enum pbay_err err)
 
 /* ---- replies become answers ---- */
 
+/* r, which may be NULL, waits for this: it need not wait until its timeout to learn that there is no answer. */
+static enum pbay_err bad_answer(struct http_server *s, struct http_request *r, const char *why)
+{
+    if (r)
+        http_reply_plain(s, r, MHD_HTTP_BAD_GATEWAY, pbay_err_name(PBAY_FAILED), false);
+    return pbay_link_fail(s->link, PBAY_FAILED, "no answer for HTTP: %s", why);
+}
+
 static enum pbay_err answer(struct http_server *s, const struct pbay_message *m)
 {
     struct http_request *r = http_request_by_starter(s, m->starter);
@@ -126,10 +138,7 @@ static enum pbay_err answer(struct http_server *s, const struct pbay_message *m)
         return pbay_link_fail(s->link, PBAY_FAILED,
                               "the request %.*s is not waiting for an answer any more (timed out?)",
                               (int)(m->starter.n < HTTP_STARTER ? m->starter.n : HTTP_STARTER), m->starter.p);
-    if (http_reply_message(s, r, m, &why))
-        return PBAY_OK;
-    http_reply_plain(s, r, MHD_HTTP_BAD_GATEWAY, pbay_err_name(PBAY_FAILED), false);
-    return pbay_link_fail(s->link, PBAY_FAILED, "no answer for HTTP: %s", why);
+    return http_reply_message(s, r, m, &why) ? PBAY_OK : bad_answer(s, r, why);
 }
 
 static enum pbay_err http_send(void *self, const struct pbay_envelope *e, uint64_t tag)
@@ -140,8 +149,10 @@ static enum pbay_err http_send(void *self, const struct pbay_envelope *e, uint64
 
     (void)tag;
     s->now = http_now();
-    if (pbay_message_decode(&m, s->protocols, e->protocol_id, e->message))
-        err = pbay_link_fail(s->link, PBAY_FAILED, "no answer for HTTP: %s", m.why);
+    if (!pbay_str_eq(e->protocol_id, pbay_str(HTTP_PROTOCOL)))
+        err = bad_answer(s, http_request_named_in(s, e->message), "its protocol is not " HTTP_PROTOCOL);
+    else if (pbay_message_decode(&m, s->protocols, e->protocol_id, e->message))
+        err = bad_answer(s, http_request_named_in(s, e->message), m.why);
     else
         err = answer(s, &m);
     pbay_message_fini(&m);

@@ -112,6 +112,30 @@ struct pbay_str http_trim(struct pbay_str s)
     return s;
 }
 
+/* 16 = it is no digit. */
+static unsigned hex(char c)
+{
+    static const char digits[] = "0123456789abcdef";
+    const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+
+    return at ? (unsigned)(at - digits) : 16;
+}
+
+char http_next_byte(struct pbay_str *text, bool *escaped)
+{
+    char c = text->p[0];
+    size_t used = 1;
+
+    *escaped = text->n > 2 && c == '%' && hex(text->p[1]) < 16 && hex(text->p[2]) < 16;
+    if (*escaped) {
+        c = (char)(hex(text->p[1]) << 4 | hex(text->p[2]));
+        used = 3;
+    }
+    text->p += used;
+    text->n -= used;
+    return c;
+}
+
 static struct pbay_str cut_line(struct pbay_str *text)
 {
     const char *newline = memchr(text->p, '\n', text->n);

@@ -34,6 +34,9 @@ bool http_is_same(struct pbay_str s, const char *text);
 /* Without blanks and tabs at both ends. */
 struct pbay_str http_trim(struct pbay_str s);
 
+/* The next byte of a path or query that is not empty: what %XX stands for, *escaped, or itself. */
+char http_next_byte(struct pbay_str *text, bool *escaped);
+
 enum http_line { HTTP_LINE, HTTP_LAST_LINE, HTTP_BAD_LINE };
 
 /* The next header of a text of "Name: value" lines, each ended by a newline with or without a carriage return before

@@ -17,6 +17,7 @@
 #include "pbay_message.h"
 
 #define PROTOCOL "valory/http:1.0.0"
+#define OTHER    "fetchai/prometheus:1.0.0"
 #define CLIENTS  16
 
 struct outside {
@@ -107,19 +108,39 @@ static struct pbay_str request(struct outside *o)
     return encode(o);
 }
 
-/* Another protocol; bytes that are no message; a request; the answer to a request that nobody has made. */
+/* The answer of another protocol, with another one's `response`, to the request that came last. */
+static struct pbay_str other_response(struct rig *rig)
+{
+    struct outside *o = rig->outside;
+    struct pbay_message asked = {0};
+
+    if (!rig->received && feed(rig))
+        rig_await(rig);
+    assert_int_equal(pbay_message_init(&o->message, o->protocols, pbay_str(OTHER), "response"), PBAY_OK);
+    pbay_message_set_int(&o->message, "code", 200);
+    if (rig->received &&
+        pbay_message_decode(&asked, o->protocols, pbay_str(PROTOCOL), rig->received->e.message) == PBAY_OK)
+        pbay_message_answer(&o->message, &asked);
+    pbay_message_fini(&asked);
+    return encode(o);
+}
+
+/* Another protocol; bytes that are no message; a request; the answer to a request that nobody has made; an answer in
+ * another protocol. */
 static bool foreign(struct rig *rig, unsigned i, struct pbay_envelope *e)
 {
     struct outside *o = rig->outside;
 
     *e = (struct pbay_envelope){.to = pbay_str("valory/http_server:0.22.0"),
                                 .sender = pbay_str("test/skill:0.1.0"),
-                                .protocol_id = pbay_str(i == 0 ? "fetchai/default:1.0.0" : PROTOCOL)};
+                                .protocol_id = pbay_str(i == 0   ? "fetchai/default:1.0.0"
+                                                        : i == 4 ? OTHER
+                                                                 : PROTOCOL)};
     if (i < 2)
         e->message = pbay_str("\xff these bytes are no message");
     else
-        e->message = i == 2 ? request(o) : response(o);
-    return i < 4;
+        e->message = i == 2 ? request(o) : i == 3 ? response(o) : other_response(rig);
+    return i < 5;
 }
 
 static void own(struct rig *rig, const struct pbay_envelope *received, struct pbay_envelope *e)
@@ -152,6 +173,9 @@ static const struct bad_option bad[] = {
     {{"target_skill_id", "no skill"}, "no skill"},
     {{"host", ""}, "empty"},
     {{"encoding", "json"}, "json"},
+    {{"api_spec_path", ""}, "an empty text"},
+    {{"api_spec_path", "none.yaml"}, "none.yaml: cannot be read"},
+    {{"access_log", ""}, "an empty text"},
     {{"ssl_cert", "cert.pem"}, "neither"},
     {{"ssl_key", "key.pem"}, "neither"},
     {{"max_connections", "0"}, "found 0"},

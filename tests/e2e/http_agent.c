@@ -6,6 +6,7 @@
  *   /nack        the envelope is refused: END FAILED
  *   /abort       the process dies of it
  *   /bytes       bytes that are no message; then `wrong`, which is answered
+ *   /spoilt      a response that lacks its last byte
  *   /wrong       a message that is no response
  *   /status/N    status N with headers
  *   /headers     headers as the body of the request says
@@ -127,6 +128,26 @@ static void on_bytes(struct agent *a, const struct pbay_envelope *e, const struc
     put(a, e, pbay_str("\xff these bytes are no message"));
 }
 
+static void on_spoilt(struct agent *a, const struct pbay_envelope *e, const struct pbay_message *request)
+{
+    struct pbay_message m = {0};
+    struct pbay_str bytes;
+
+    if (pbay_message_init(&m, a->protocols, e->protocol_id, "response"))
+        abort();
+    pbay_message_answer(&m, request);
+    pbay_message_set_str(&m, "version", pbay_str(""));
+    pbay_message_set_int(&m, "status_code", 200);
+    pbay_message_set_str(&m, "status_text", pbay_str(""));
+    pbay_message_set_str(&m, "headers", pbay_str(""));
+    pbay_message_set_bytes(&m, "body", pbay_str("a body"));
+    if (pbay_message_encode(&m, &bytes))
+        abort();
+    bytes.n--;
+    put(a, e, bytes);
+    pbay_message_fini(&m);
+}
+
 static void on_wrong(struct agent *a, const struct pbay_envelope *e, const struct pbay_message *m)
 {
     struct pbay_message wrong = *m; /* the request itself: it names the dialogue */
@@ -211,9 +232,9 @@ static const struct {
     const char *path;
     void (*act)(struct agent *, const struct pbay_envelope *, const struct pbay_message *);
 } paths[] = {
-    {"/release", on_release}, {"/bytes", on_bytes},       {"/wrong", on_wrong},
-    {"/abort", on_abort},     {"/status/", on_status},    {"/headers", on_headers},
-    {"/see", on_see},         {"/smuggled", on_smuggled}, {"/", on_other},
+    {"/spoilt", on_spoilt},     {"/release", on_release}, {"/bytes", on_bytes},     {"/wrong", on_wrong},
+    {"/abort", on_abort},       {"/status/", on_status},  {"/headers", on_headers}, {"/see", on_see},
+    {"/smuggled", on_smuggled}, {"/", on_other},
 };
 
 static bool begins(struct pbay_str path, const char *with)
