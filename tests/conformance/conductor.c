@@ -3,12 +3,14 @@
  * in:  to ADDRESS CONNECTION PROTOCOL OPERATION   where the next envelopes go; "-" = nothing there
  *      url URL             these are requests from here on: GET URL/NUMBER with a body
  *      send COUNT SIZE     so many more, as the OutBox takes them; each begins with its number in eight digits
+ *                          to Prometheus' protocol: metrics, each with the number as its name and the rest as its
+ *                          description
  *      say TEXT            one with this message
  *      fill SIZE           as many as the OutBox takes now
  * out: full COUNT          it takes no more; so many were put so far
  *      ended NUMBER CODE TEXT
  *      got TEXT            an envelope, acknowledged by the next get
- *      replied STATUS BODY the answer to such a request
+ *      replied STATUS BODY the answer to such a request; to such a metric: its code, and /NUMBER
  *      asked PATH          an HTTP request, answered with its path as the body
  *      answered CODE TEXT  how such an answer has ended
  *      left COUNT          the end of standard input: closed, with so many envelopes whose end is not known
@@ -22,16 +24,17 @@
 #include "node/pbay.h"
 #include "schema/pbay_message.h"
 
-#define HTTP     "valory/http:1.0.0"
-#define MAX_LINE 512
-#define MAX_SIZE 65536
-#define MAX_TAGS 65536 /* more than end between two looks */
-#define MAX_TEXT 96    /* bytes of a message that are told */
-#define MAX_OPEN 900   /* ends that are not told yet; the library keeps 1,024 */
-#define DIGITS   8
-#define LOOK_MS  10    /* until the OutBox is tried again */
-#define FAREWELL 20000 /* ms for what was put to end */
-#define FENCED   76
+#define HTTP       "valory/http:1.0.0"
+#define PROMETHEUS "fetchai/prometheus:1.0.0"
+#define MAX_LINE   512
+#define MAX_SIZE   65536
+#define MAX_TAGS   65536 /* more than end between two looks */
+#define MAX_TEXT   96    /* bytes of a message that are told */
+#define MAX_OPEN   900   /* ends that are not told yet; the library keeps 1,024 */
+#define DIGITS     8
+#define LOOK_MS    10    /* until the OutBox is tried again */
+#define FAREWELL   20000 /* ms for what was put to end */
+#define FENCED     76
 
 struct conductor {
     pbay_t agent;
@@ -101,6 +104,28 @@ static enum pbay_err put_request(struct conductor *c, struct pbay_str body)
     return err;
 }
 
+static enum pbay_err put_metric(struct conductor *c, struct pbay_str description)
+{
+    struct pbay_message m = {0};
+    struct pbay_str bytes;
+    char number[16], title[32];
+    enum pbay_err err;
+
+    snprintf(number, sizeof number, "/%u", c->put + 1);
+    snprintf(title, sizeof title, "metric_%u", c->put + 1);
+    if (pbay_message_init(&m, c->protocols, pbay_str(PROMETHEUS), "add_metric"))
+        fail("no message");
+    m.starter = pbay_str(number);
+    pbay_message_set_str(&m, "type", pbay_str("Counter"));
+    pbay_message_set_str(&m, "title", pbay_str(title));
+    pbay_message_set_str(&m, "description", description);
+    if (pbay_message_encode(&m, &bytes))
+        fail(m.why);
+    err = put(c, bytes);
+    pbay_message_fini(&m);
+    return err;
+}
+
 static enum pbay_err put_numbered(struct conductor *c, size_t size)
 {
     struct pbay_str message = {c->message, size};
@@ -109,6 +134,8 @@ static enum pbay_err put_numbered(struct conductor *c, size_t size)
     snprintf(digits, sizeof digits, "%08u", (c->put + 1) % 100000000);
     memset(c->message, '.', size);
     memcpy(c->message, digits, DIGITS);
+    if (strcmp(c->protocol, PROMETHEUS) == 0)
+        return put_metric(c, message);
     return c->url[0] ? put_request(c, message) : put(c, message);
 }
 
@@ -249,14 +276,15 @@ static void show(struct conductor *c, const struct pbay_envelope *e)
 {
     struct pbay_message m = {0};
     char what[32];
-    bool is_http = pbay_str_eq(e->protocol_id, pbay_str(HTTP)) &&
-                   pbay_message_decode(&m, c->protocols, e->protocol_id, e->message) == PBAY_OK;
+    bool is_metric = pbay_str_eq(e->protocol_id, pbay_str(PROMETHEUS));
+    bool is_known = (is_metric || pbay_str_eq(e->protocol_id, pbay_str(HTTP))) &&
+                    pbay_message_decode(&m, c->protocols, e->protocol_id, e->message) == PBAY_OK;
 
-    if (is_http && pbay_message_is(&m, "request")) {
+    if (is_known && pbay_message_is(&m, "request")) {
         answer(c, e, &m);
-    } else if (is_http) {
-        snprintf(what, sizeof what, "replied %d", (int)pbay_message_int(&m, "status_code"));
-        tell(what, pbay_message_str(&m, "body"));
+    } else if (is_known) {
+        snprintf(what, sizeof what, "replied %d", (int)pbay_message_int(&m, is_metric ? "code" : "status_code"));
+        tell(what, is_metric ? m.starter : pbay_message_str(&m, "body"));
     } else {
         tell("got", e->message);
     }

@@ -319,6 +319,109 @@ class HttpClient(Package):
         w.check(self.conductor.said("replied") == ["200 /%d" % n for n in self.seen()], "answers")
 
 
+class Webhook(Package):
+    """What an agent sends is REFUSED: the order of these ends is looked at. Its outside world posts numbers, again until one is
+    answered 200, as the sources of events do."""
+
+    name, public_id, folder, executable = "webhook", "fetchai/webhook:0.20.6", SHARE + "webhook", LIBEXEC + "webhook"
+    protocol, outcome = w.HTTP, "REFUSED"
+    bad_override = "config:\n  timeout: soon\n"
+    bad_says = "expected an integer, found 'soon'"
+    edit = {"excluded_protocols: []": "excluded_protocols: ['%s#post']" % w.HTTP}
+    sources = 4
+
+    def __init__(self):
+        super().__init__()
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            self.port = s.getsockname()[1]
+        self.override = ("config:\n  webhook_address: 127.0.0.1\n  webhook_port: %d\n  webhook_url_path: /hook\n"
+                         "  target_skill_id: test/skill:0.1.0\n  timeout: 60\n" % self.port)
+        self.posted, self.wrong, self.threads = [], [], []
+
+    def seen(self):
+        return [number for number, code, text in self.conductor.ended() if (code, text) == (self.outcome, "this connection sends nothing")]
+
+    def post(self, query):
+        """(status, body); None when the connection was refused or has ended before an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=w.GUARD)
+        try:
+            connection.request("POST", "/hook?%s" % query, body=b"an event")
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        except (OSError, http.client.HTTPException):
+            return None
+        finally:
+            connection.close()
+
+    def source(self, numbers):
+        for number in numbers:
+            answer = None
+            while answer in (None, (503, "Service Unavailable (SHUTDOWN)\n")) and not self.world.over:
+                answer = self.post(number)
+                if answer is None:
+                    time.sleep(w.e2e.LOOK_EVERY)
+            (self.posted if answer == (200, "OK (settled)\n") else self.wrong).append(number)
+
+    def drive(self, count):
+        numbers = range(self.driven + 1, self.driven + count + 1)
+        self.driven += count
+        for i in range(self.sources):
+            self.threads.append(threading.Thread(target=self.source, args=(numbers[i::self.sources],), daemon=True))
+            self.threads[-1].start()
+
+    def asked(self):
+        return [int(path.partition("?")[2]) for path in self.conductor.said("asked")]
+
+    def check_driven(self, once):
+        everyone = set(range(1, self.driven + 1))
+        w.wait_for(lambda: not any(t.is_alive() for t in self.threads), w.GUARD, "all are answered")
+        w.check(not self.wrong and set(self.posted) == everyone, "answered otherwise: %s" % self.wrong)
+        w.check(set(self.asked()) == everyone, "one that was answered 200 has not come")
+        w.check(not once or len(self.asked()) == self.driven, "an event has come twice")
+
+    def restricted(self):
+        rule = self.world.rule("webhook", "restricted_to_protocols", item=True)
+        refused_out(self, w.DEFAULT, rule + ": restricted_to_protocols does not name it")
+        answer = self.post(1)
+        w.check(answer == (503, "Service Unavailable (REFUSED)\n"), "the source is told %s" % (answer,))
+        refused_in(self, self.world.rule("webhook", "excluded_protocols") + ": excluded_protocols names it")
+        w.check(not self.conductor.said("asked"), "what is forbidden came in")
+
+
+class Prometheus(Package):
+    """The agent adds metrics, whose names are numbers. What is seen are the answers: the page is forgotten with its process."""
+
+    name, public_id, folder, executable = "prometheus", "fetchai/prometheus:0.9.6", SHARE + "prometheus", LIBEXEC + "prometheus"
+    protocol = "fetchai/prometheus:1.0.0"
+    override = "config:\n  port: 0\n  max_metrics: 65536\n  max_page_bytes: 67108864\n"
+    bad_override = "config:\n  port: many\n"
+    bad_says = "expected an integer, found 'many'"
+    edit = {"excluded_protocols: []": "excluded_protocols: ['fetchai/prometheus:1.0.0#update_metric']"}
+
+    def replied(self):
+        return [line.split() for line in self.conductor.said("replied")]
+
+    def seen(self):
+        return [int(number[1:]) for _, number in self.replied()]
+
+    def check_driven(self, once):
+        """Nothing was there before, even if it was done twice."""
+        w.check({code for code, _ in self.replied()} == {"200"}, "answers: %s" % self.replied())
+
+    def restricted(self):
+        rule = self.world.rule("prometheus", "restricted_to_protocols", item=True)
+        refused_out(self, w.DEFAULT, rule + ": restricted_to_protocols does not name it")
+        rule = self.world.rule("prometheus", "excluded_protocols") + ": excluded_protocols names it"
+        for operation, expected in (("update_metric", ("REFUSED", rule)), ("add_metric", ("OK", "")),
+                                    ("response", ("FAILED", "no message for Prometheus: its operation is not its performative"))):
+            self.conductor.to("outside", self.public_id, self.protocol, operation)
+            self.conductor.send(1)
+            number, code, text = self.conductor.wait_ended()[-1]
+            w.check((code, text) == expected, "%s: the sender is told %s %s" % (operation, code, text))
+            w.check((number in self.seen()) == (operation == "add_metric"), "%s is answered" % operation)
+
+
 class Tcp(Numbered, Package):
     """Its outside world is one peer, in a thread, that connects again, or lets in again, whenever it has lost its connection. The
     wire has no acknowledgement: what the peer had sent to a process that is killed may be lost, and nothing else is."""
@@ -478,4 +581,5 @@ def refused_in(package, rule):
     w.check(all((e["code"], e["text"]) == ("REFUSED", rule) for e in ends), "the connection was told %s" % ends)
 
 
-PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient, TcpServer, TcpClient)}
+PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient, TcpServer, TcpClient, Webhook,
+                                                  Prometheus)}

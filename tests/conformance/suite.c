@@ -234,7 +234,7 @@ static void test_in_and_out(void **state)
         rig_outcome(rig, 0, PBAY_OK);
         rig->package->own(rig, &rig->received->e, &e);
         err = rig_send(rig, &e);
-        if (err != PBAY_OK && err != PBAY_PENDING)
+        if (err != PBAY_OK && err != PBAY_PENDING && rig->ops->send)
             fail_msg("%s: %s", pbay_err_name(err), rig->link.why);
     }
 }
