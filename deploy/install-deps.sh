@@ -12,7 +12,7 @@ packages="
 
 case "${1-}" in
 "") ;;
---test) packages="$packages clang libclang-rt-14-dev spin openssl curl" ;;
+--test) packages="$packages clang libclang-rt-14-dev spin openssl curl mandoc" ;;
 *)
     echo "Usage: $0 [--test]" >&2
     exit 2

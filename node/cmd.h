@@ -23,6 +23,24 @@ int cmd_generate(int argc, char **argv);
 int cmd_scaffold(int argc, char **argv);
 int cmd_build(int argc, char **argv);
 int cmd_certificates(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_add(int argc, char **argv);
+int cmd_remove(int argc, char **argv);
+int cmd_config(int argc, char **argv);
+int cmd_interact(int argc, char **argv);
+int cmd_completion(int argc, char **argv);
+
+/* One subcommand (cmd_table.c); NULL = there are no more. */
+struct cmd_entry {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *summary, *usage, *help;
+};
+
+const struct cmd_entry *cmd_at(size_t i);
+
+/* patchbay(1), on standard output; for the build. */
+int cmd_man(void);
 
 /* One line on standard error, "patchbay NAME: ..."; returns CMD_USAGE. */
 int cmd_misused(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -37,6 +55,10 @@ char *cmd_package_path(const char *given);
 
 /* Load an agent.yaml with that path; on failure the message is on standard error. */
 enum pbay_err cmd_load(const char *file, const char *package_path, struct pbay_agent_conf **conf);
+
+/* An agent.yaml was changed: if a supervisor runs that agent, let it load its files again and print what it did. CMD_OK
+ * also when none runs. */
+int cmd_tell_running(const char *file, const char *package_path);
 
 /* The endpoint for processes on this machine: the first ipc one, else the first. */
 const char *cmd_endpoint(const struct pbay_agent_conf *conf);

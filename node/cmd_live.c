@@ -1,4 +1,4 @@
-/* patchbay restart, patchbay reload: requests to the supervisor of an agent. */
+/* patchbay restart, patchbay reload, and commands that change agent.yaml: requests to the supervisor of an agent. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,19 @@ static int ask(const char *run_dir, const char *const *words, size_t n)
     else
         fputs(text, stdout);
     return err ? CMD_FAILED : CMD_OK;
+}
+
+int cmd_tell_running(const char *file, const char *package_path)
+{
+    static const char *const words[] = {"reload"};
+    struct pbay_agent_conf *conf = NULL;
+    struct pbay_conf_error error;
+    int status = CMD_OK;
+
+    if (pbay_agent_conf_load(file, package_path, &conf, &error) == PBAY_OK && up_is_locked(conf->run_dir))
+        status = ask(conf->run_dir, words, 1);
+    pbay_agent_conf_destroy(&conf);
+    return status;
 }
 
 int cmd_reload(int argc, char **argv)

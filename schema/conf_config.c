@@ -151,6 +151,7 @@ bool pb_conf_config(const struct pb_conf_ctx *ctx, struct pb_yaml_node *config, 
 {
     if (!pb_conf_substitute(ctx, config))
         return false;
+    conf->config_tree = config;
     conf->config = pb_arena_alloc(ctx->arena, count_scalars(config) * sizeof *conf->config);
     return flatten(ctx, conf, config, "");
 }

@@ -13,6 +13,7 @@ struct open_node {
     struct pb_yaml_node *node, *last;
     const char *key; /* mapping: a key that waits for its value */
     int key_line;
+    size_t key_from, key_to;
 };
 
 struct builder {
@@ -72,6 +73,8 @@ static bool take_key(struct builder *b, const yaml_event_t *event, const char *t
                              other->at.line);
     map->key = text;
     map->key_line = line_of(event);
+    map->key_from = event->start_mark.index;
+    map->key_to = event->end_mark.index;
     return true;
 }
 
@@ -83,12 +86,17 @@ static struct pb_yaml_node *add_node(struct builder *b, const yaml_event_t *even
 
     node->kind = kind;
     node->at = (struct pbay_conf_pos){b->name, line_of(event)};
+    node->from = event->start_mark.index;
+    node->to = event->end_mark.index;
     if (in) {
         node->parent = in->node;
         node->index = in->node->n++;
         node->key = in->key;
-        if (in->key)
+        if (in->key) {
             node->at.line = in->key_line;
+            node->key_from = in->key_from;
+            node->key_to = in->key_to;
+        }
         in->key = NULL;
     }
     if (*last)
@@ -121,35 +129,38 @@ static bool on_scalar(struct builder *b, const yaml_event_t *event)
     return true;
 }
 
-static bool open_collection(struct builder *b, const yaml_event_t *event, enum pb_yaml_kind kind)
+static bool open_collection(struct builder *b, const yaml_event_t *event, enum pb_yaml_kind kind, bool flow)
 {
+    struct pb_yaml_node *node;
+
     if (!count_node(b, event))
         return false;
     if (key_is_next(b))
         return pb_conf_error(b->error, b->name, line_of(event), "a key may not be a list or a mapping");
     if (b->depth == PBAY_MAX_CONF_DEPTH)
         return pb_conf_error(b->error, b->name, line_of(event), "nested deeper than %d", PBAY_MAX_CONF_DEPTH);
-    b->open[b->depth] = (struct open_node){.node = add_node(b, event, kind)};
-    b->depth++;
+    node = add_node(b, event, kind);
+    node->flow = flow;
+    b->open[b->depth++] = (struct open_node){.node = node};
     return true;
 }
 
 static bool on_sequence(struct builder *b, const yaml_event_t *event)
 {
     return plain_only(b, event, event->data.sequence_start.anchor, event->data.sequence_start.tag) &&
-           open_collection(b, event, PB_YAML_SEQUENCE);
+           open_collection(b, event, PB_YAML_SEQUENCE, event->data.sequence_start.style == YAML_FLOW_SEQUENCE_STYLE);
 }
 
 static bool on_mapping(struct builder *b, const yaml_event_t *event)
 {
     return plain_only(b, event, event->data.mapping_start.anchor, event->data.mapping_start.tag) &&
-           open_collection(b, event, PB_YAML_MAPPING);
+           open_collection(b, event, PB_YAML_MAPPING, event->data.mapping_start.style == YAML_FLOW_MAPPING_STYLE);
 }
 
 static bool on_end(struct builder *b, const yaml_event_t *event)
 {
-    (void)event;
     assert(b->depth > 0 && !top(b)->key);
+    top(b)->node->to = event->end_mark.index;
     b->depth--;
     return true;
 }

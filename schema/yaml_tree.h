@@ -18,6 +18,9 @@ struct pb_yaml_node {
     enum pb_yaml_kind kind;
     bool plain;              /* scalar without quotes: only such a one is null, a number or a truth value */
     struct pbay_conf_pos at; /* a value of a mapping: the line of its key */
+    bool flow;               /* sequence or mapping in brackets */
+    size_t from, to;         /* the value, and where its key is; in characters, from the start of the file. What is  */
+    size_t key_from, key_to; /* written as a block ends somewhere before `to`: where the next thing begins */
     const char *text;        /* scalar; NULL otherwise */
     const char *declared;    /* scalar that took the place of another (an override): that one's text; NULL otherwise */
     const char *key;         /* value of a mapping; NULL otherwise */

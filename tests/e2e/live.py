@@ -95,6 +95,26 @@ def instances(demo):
     e2e.check(all(demo.pids()[key] == before[key] for key in before), "nobody else noticed")
 
 
+def by_command(demo):
+    """add, remove and config set change agent.yaml, and tell who runs it."""
+    before = demo.pids()
+    demo.add_trouble("further", "sleep")
+    demo.edit("- test/further:0.1.0\n", "")
+    e2e.check("started: further.0" in live(demo, 0, "add", "connection", "test/further"), "it is started")
+    connected(demo, ("further", "0"))
+    said = live(demo, 0, "config", "set", "connections.further.config.mode", "slow")
+    e2e.check("started again: further.0" in said, "it is started again: " + said)
+    said = live(demo, 2, "remove", "connection", "further")
+    e2e.check("still overrides it" in said, said)
+    with open(demo.yaml) as f:
+        text = f.read()
+    with open(demo.yaml, "w") as f:
+        f.write(text[:text.index("---\npublic_id: test/further")] if "---\npublic_id: test/further" in text else text)
+    e2e.check("stopped: further.0" in live(demo, 0, "remove", "connection", "further"), "it is stopped")
+    is_gone(demo, "further")
+    e2e.check(all(demo.pids()[key] == before[key] for key in before), "nobody else noticed")
+
+
 def refused(demo):
     with open(demo.yaml) as f:
         good = f.read()
@@ -138,7 +158,7 @@ def left_out(demo):
 def test(demo):
     left_out(demo)
     demo.start()
-    for case in (restarts, comes_and_goes, instances, refused):
+    for case in (restarts, comes_and_goes, instances, by_command, refused):
         case(demo)
         print("%s: ok" % case.__name__)
     demo.up.terminate()
