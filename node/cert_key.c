@@ -26,7 +26,7 @@ static bool put_hex(char *text, size_t size, const char *prefix, const uint8_t *
 
     if (before + 2 * n >= size)
         return false;
-    memcpy(text, prefix, before);
+    memcpy(text, prefix, before); /* NOLINT(bugprone-not-null-terminated-result): what follows is */
     return sodium_bin2hex(text + before, size - before, bytes, n) != NULL;
 }
 
@@ -46,6 +46,7 @@ static bool get_hex(struct pbay_str text, uint8_t *bytes, size_t n)
  * no signature. */
 static secp256k1_context *new_context(void)
 {
+    /* NOLINTNEXTLINE(misc-redundant-expression): the flags are its business */
     secp256k1_context *c = secp256k1_context_create(SECP256K1_CONTEXT_SIGN | SECP256K1_CONTEXT_VERIFY);
     uint8_t seed[32];
 

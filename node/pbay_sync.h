@@ -25,11 +25,11 @@ struct pbay_sync_ops {
     enum pbay_err (*on_connect)(void *self, struct pbay_link *link);
     void (*on_disconnect)(void *self);
 
-    /* An envelope for the outside world, in a worker; borrowed until return. PBAY_OK: it is settled. PBAY_MALFORMED: its
-     * message cannot be decoded, and it ends with that. Otherwise it ends with FAILED and pbay_link_fail's text, its
-     * sender is told, and the connection's state shows the reason until an on_send succeeds. `max_thread_workers` in
-     * config (1 to 64, default 5) run at once; with 1, the order of each stream is kept; with more, only the order of
-     * their beginnings. NULL = every envelope ends with REFUSED. */
+    /* An envelope for the outside world, in a worker; borrowed until return. PBAY_OK: it is settled. PBAY_MALFORMED:
+     * its message cannot be decoded, and it ends with that. Otherwise it ends with FAILED and pbay_link_fail's text,
+     * its sender is told, and the connection's state shows the reason until an on_send succeeds. `max_thread_workers`
+     * in config (1 to 64, default 5) run at once; with 1, the order of each stream is kept; with more, only the order
+     * of their beginnings. NULL = every envelope ends with REFUSED. */
     enum pbay_err (*on_send)(void *self, const struct pbay_envelope *e);
 
     /* The source of envelopes. It has a thread of its own beside the workers and must return soon after

@@ -84,7 +84,7 @@ static bool read_clock(const char **p, bool with_seconds, int64_t *seconds)
         return false;
     if (with_seconds && skip(p, ':') && !read_digits(p, 2, 0, 59, &second))
         return false;
-    *seconds = (int64_t)hour * 3600 + minute * 60 + second;
+    *seconds = (int64_t)hour * 3600 + (int64_t)minute * 60 + second;
     return true;
 }
 

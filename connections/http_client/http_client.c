@@ -102,26 +102,27 @@ static void keep_method(struct client_request *r, struct pbay_str method)
         r->method[i] = (char)toupper((unsigned char)method.p[i]);
 }
 
-/* false = *why nobody could answer this. */
-static bool read_message(struct client *s, struct client_request *r, const struct pbay_envelope *e, const char **why)
+/* Not PBAY_OK = *why nobody could answer this. */
+static enum pbay_err read_message(struct client *s, struct client_request *r, const struct pbay_envelope *e,
+                                  const char **why)
 {
     struct pbay_message *m = &r->asked;
 
     *why = "it is not of " CLIENT_PROTOCOL;
     if (!pbay_str_eq(e->protocol_id, pbay_str(CLIENT_PROTOCOL)))
-        return false;
+        return PBAY_FAILED;
     *why = m->why;
     if (pbay_message_decode(m, s->protocols, e->protocol_id, e->message))
-        return false;
+        return PBAY_MALFORMED;
     *why = "it is not a request";
     if (!pbay_message_is(m, "request"))
-        return false;
+        return PBAY_FAILED;
     *why = "it does not begin a dialogue";
     if (m->message_id != 1 || m->target != 0 || m->starter.n == 0 || m->responder.n)
-        return false;
+        return PBAY_FAILED;
     keep_method(r, pbay_message_str(m, "method"));
     *why = "its operation is not its method";
-    return e->operation.n == 0 || http_is_same(e->operation, r->method);
+    return e->operation.n == 0 || http_is_same(e->operation, r->method) ? PBAY_OK : PBAY_FAILED;
 }
 
 /* What has to be said of a request is said in its answer: its sender waits for one. */
@@ -154,7 +155,7 @@ static enum pbay_err client_send(void *self, const struct pbay_envelope *e, uint
 {
     struct client *s = self;
     struct client_request *r;
-    enum pbay_err err = PBAY_PENDING;
+    enum pbay_err err;
     const char *why;
 
     s->now = client_now();
@@ -163,12 +164,15 @@ static enum pbay_err client_send(void *self, const struct pbay_envelope *e, uint
         return PBAY_AGAIN;
     }
     r = client_request_new(s, tag);
-    if (!read_message(s, r, e, &why))
-        err = pbay_link_fail(s->link, PBAY_FAILED, "no request for HTTP: %s", why);
-    else if (is_doubtful(r, e))
-        pbay_link_settle_why(s->link, tag, PBAY_OUTCOME_UNKNOWN, "it may have been requested before: not repeated");
-    else
+    err = read_message(s, r, e, &why);
+    if (!err && !is_doubtful(r, e))
         return begin(s, r, e);
+    if (err) {
+        err = pbay_link_fail(s->link, err, "no request for HTTP: %s", why);
+    } else {
+        pbay_link_settle_why(s->link, tag, PBAY_OUTCOME_UNKNOWN, "it may have been requested before: not repeated");
+        err = PBAY_PENDING;
+    }
     client_request_destroy(s, r);
     return err;
 }

@@ -122,11 +122,11 @@ static void http_outcome(void *self, uint64_t tag, enum pbay_err err)
 /* ---- replies become answers ---- */
 
 /* r, which may be NULL, waits for this: it need not wait until its timeout to learn that there is no answer. */
-static enum pbay_err bad_answer(struct http_server *s, struct http_request *r, const char *why)
+static enum pbay_err bad_answer(struct http_server *s, struct http_request *r, enum pbay_err err, const char *why)
 {
     if (r)
-        http_reply_plain(s, r, MHD_HTTP_BAD_GATEWAY, pbay_err_name(PBAY_FAILED), false);
-    return pbay_link_fail(s->link, PBAY_FAILED, "no answer for HTTP: %s", why);
+        http_reply_plain(s, r, MHD_HTTP_BAD_GATEWAY, pbay_err_name(err), false);
+    return pbay_link_fail(s->link, err, "no answer for HTTP: %s", why);
 }
 
 static enum pbay_err answer(struct http_server *s, const struct pbay_message *m)
@@ -138,7 +138,7 @@ static enum pbay_err answer(struct http_server *s, const struct pbay_message *m)
         return pbay_link_fail(s->link, PBAY_FAILED,
                               "the request %.*s is not waiting for an answer any more (timed out?)",
                               (int)(m->starter.n < HTTP_STARTER ? m->starter.n : HTTP_STARTER), m->starter.p);
-    return http_reply_message(s, r, m, &why) ? PBAY_OK : bad_answer(s, r, why);
+    return http_reply_message(s, r, m, &why) ? PBAY_OK : bad_answer(s, r, PBAY_FAILED, why);
 }
 
 static enum pbay_err http_send(void *self, const struct pbay_envelope *e, uint64_t tag)
@@ -150,9 +150,9 @@ static enum pbay_err http_send(void *self, const struct pbay_envelope *e, uint64
     (void)tag;
     s->now = http_now();
     if (!pbay_str_eq(e->protocol_id, pbay_str(HTTP_PROTOCOL)))
-        err = bad_answer(s, http_request_named_in(s, e->message), "its protocol is not " HTTP_PROTOCOL);
+        err = bad_answer(s, http_request_named_in(s, e->message), PBAY_FAILED, "its protocol is not " HTTP_PROTOCOL);
     else if (pbay_message_decode(&m, s->protocols, e->protocol_id, e->message))
-        err = bad_answer(s, http_request_named_in(s, e->message), m.why);
+        err = bad_answer(s, http_request_named_in(s, e->message), PBAY_MALFORMED, m.why);
     else
         err = answer(s, &m);
     pbay_message_fini(&m);

@@ -192,5 +192,5 @@ unsigned http_status_of(enum pbay_err err)
         if (statuses[i].err == err)
             return statuses[i].status;
     }
-    return 502; /* REFUSED, DENIED, NO_ROUTE, FAILED, POISON, OUTCOME_UNKNOWN: whoever is behind us has a fault */
+    return 502; /* REFUSED, DENIED, NO_ROUTE, FAILED, MALFORMED, POISON, OUTCOME_UNKNOWN: whoever is behind us has a fault */
 }

@@ -239,40 +239,45 @@ static void respond(struct prometheus *s, const struct pbay_envelope *e, uint64_
     pbay_message_fini(&response);
 }
 
-/* NULL, or why nobody could answer this. */
-static const char *read_message(struct prometheus *s, const struct pbay_envelope *e, struct pbay_message *m,
-                                uint64_t *dialogue)
+/* Not PBAY_OK = *why nobody could answer this. */
+static enum pbay_err read_message(struct prometheus *s, const struct pbay_envelope *e, struct pbay_message *m,
+                                  uint64_t *dialogue, const char **why)
 {
     enum pbay_dialogue_err err;
 
+    *why = "it is not of " PBAY_PROMETHEUS_ID;
     if (!pbay_str_eq(e->protocol_id, pbay_str(PBAY_PROMETHEUS_ID)))
-        return "it is not of " PBAY_PROMETHEUS_ID;
+        return PBAY_FAILED;
+    *why = m->why;
     if (pbay_message_decode(m, s->protocols, e->protocol_id, e->message))
-        return m->why;
+        return PBAY_MALFORMED;
+    *why = "its operation is not its performative";
     if (e->operation.n && !pbay_str_eq(e->operation, pbay_str(m->performative)))
-        return "its operation is not its performative";
+        return PBAY_FAILED;
     err = pbay_dialogue_take(s->dialogues, (uint64_t)web_now(), e->sender, m, dialogue);
-    return err ? pbay_dialogue_text(err) : NULL;
+    *why = pbay_dialogue_text(err);
+    return err ? PBAY_FAILED : PBAY_OK;
 }
 
 static enum pbay_err prometheus_send(void *self, const struct pbay_envelope *e, uint64_t tag)
 {
     struct prometheus *s = self;
     struct pbay_message m = {0};
-    enum pbay_err err = PBAY_PENDING;
     uint64_t dialogue = 0;
-    const char *fault;
+    enum pbay_err err;
+    const char *why;
 
     if (s->n >= MAX_ANSWERS) {
         s->full = true;
         return PBAY_AGAIN;
     }
-    fault = read_message(s, e, &m, &dialogue);
-    if (fault) {
-        err = pbay_link_fail(s->link, PBAY_FAILED, "no message for Prometheus: %s", fault);
+    err = read_message(s, e, &m, &dialogue, &why);
+    if (err) {
+        err = pbay_link_fail(s->link, err, "no message for Prometheus: %s", why);
     } else {
         respond(s, e, tag, &m, dialogue);
         pbay_link_wake(s->link);
+        err = PBAY_PENDING;
     }
     pbay_message_fini(&m);
     return err;

@@ -199,10 +199,10 @@ class ScaffoldSync(Scaffold):
 
 
 class HttpServer(Package):
-    """What an agent sends without having been asked is no answer, and ends FAILED; so the order of these ends is looked at."""
+    """What an agent sends without having been asked is no answer, and no message either, and ends MALFORMED; so the order of these ends is looked at."""
 
     name, public_id, folder, executable = "http_server", "valory/http_server:0.22.0", SHARE + "http_server", LIBEXEC + "http_server"
-    protocol, outcome = w.HTTP, "FAILED"
+    protocol, outcome = w.HTTP, "MALFORMED"
     bad_override = "config:\n  port: many\n"
     bad_says = "expected an integer, found 'many'"
     edit = {"excluded_protocols: []": "excluded_protocols: ['%s#get']" % w.HTTP}

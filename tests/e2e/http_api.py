@@ -136,8 +136,8 @@ def no_document(world):
     head = curl(world, "/x", "-I")
     e2e.check(head.status == 200 and head.headers["Content-Length"] != "0", "HEAD: %r" % head)
     spoilt = curl(world, "/spoilt")  # at once, not after the timeout
-    said(spoilt, 502, "Bad Gateway (FAILED)\n")
-    world.wait_said("http_agent: an answer ended FAILED: no answer for HTTP: .")
+    said(spoilt, 502, "Bad Gateway (MALFORMED)\n")
+    world.wait_said("http_agent: an answer ended MALFORMED: no answer for HTTP: .")
 
 
 # ---- routes ----

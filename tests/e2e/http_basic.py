@@ -119,7 +119,7 @@ def no_answer(world):
     for client in clients:
         said(client.answer(), 504, "Gateway Timeout")
     said(world.get("/bytes"), 504, "Gateway Timeout")
-    world.wait_said("an answer ended FAILED: no answer for HTTP: ")
+    world.wait_said("an answer ended MALFORMED: no answer for HTTP: ")
     world.release()
     e2e.wait_for(lambda: len(re.findall(r"ended FAILED: the request [0-9a-f]{32} is not waiting for an answer any more",
                                         world.output())) == 20, e2e.ANSWER, "late answers are told")

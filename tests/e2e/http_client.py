@@ -12,6 +12,7 @@ import http_client_world as world_of
 from http_client_world import check, e2e
 
 MIB = 1 << 20
+FAILED, MALFORMED = 24, 26
 CROWD = 200
 POOLED = 50
 
@@ -76,20 +77,21 @@ BAD = (
 
 
 def refused(world):
-    """What could be more than one request is not sent at all; what cannot be answered ends FAILED."""
+    """What could be more than one request is not sent at all; what cannot be answered ends FAILED or MALFORMED."""
     agent, server = world.start(), world.serve()
     for fields, detail in BAD:
         failed(agent.get(**{"url": server.url("/echo"), **fields}), "The request cannot be made", detail)
     failed(agent.get("http://127.0.0.1:99999/"), "URL using bad/illegal format or missing URL", "")
     same(server.requests, [], "nothing was sent")
     answer = world_of.msgpack.packb([1, "d", "", 0, "response", {"version": "", "status_code": 200, "status_text": "", "headers": "", "body": b""}])
-    for message, why in ((b"\xff no message", "malformed protobuf"), (answer, "it is not a request"), (b"", ""),
+    for message, why in ((b"\xff no message", "malformed protobuf"), (b"", ""), (answer, "it is not a request"),
                          (agent.request(server.url("/echo"), starter="d", number=3), "it does not begin a dialogue"),
                          (agent.request(server.url("/echo"), starter=""), "it does not begin a dialogue"),
                          (agent.request(server.url("/echo"), starter="d", number=-1, target=1), "it does not begin a dialogue")):
         ask = agent.put(message)
         agent.wait(ask)
-        check(ask.code == 24 and ask.put.text.startswith("no request for HTTP: ") and why in ask.put.text, "%r: %r" % (message[:40], ask))
+        code = MALFORMED if message in (b"\xff no message", b"") else FAILED
+        check(ask.code == code and ask.put.text.startswith("no request for HTTP: ") and why in ask.put.text, "%r: %r" % (message[:40], ask))
     same(server.requests, [], "nothing was sent")
     same(agent.get(server.url("/echo")).status_code, 200, "and the rest goes on")
 

@@ -13,7 +13,7 @@ from web_world import check, same
 import msgpack
 
 PROTOCOL = "fetchai/prometheus:1.0.0"
-OUTCOME_UNKNOWN, FAILED = 22, 24
+OUTCOME_UNKNOWN, FAILED, MALFORMED = 22, 24, 26
 BUCKETS = ("0.005", "0.01", "0.025", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf")
 
 
@@ -163,7 +163,7 @@ def every_type(world):
 
 
 def refused(world):
-    """Each with its sentence; what cannot be answered ends FAILED; and nothing of it is on the page."""
+    """Each with its sentence; what cannot be answered ends FAILED or MALFORMED; and nothing of it is on the page."""
     same(world.update("none", "inc"), (404, "Metric none not found."), "an unknown metric")
     same(world.add("Counter", "c"), (200, "New Counter successfully added: c."), "add")
     same(world.update("c", "dec"), (400, "Update function dec not found for metric c."), "dec")
@@ -185,7 +185,7 @@ def refused(world):
         check(put.code == FAILED and why in put.text and "no message for Prometheus: " in put.text, "%s: %s %s" % (words, put.code, put.text))
     put = world.node.put(world.public_id, of.SKILL, PROTOCOL, b"\xff no message")
     world.poll_until(lambda: put.code is not None, "an end")
-    same(put.code, FAILED, "bytes that are no message")
+    same(put.code, MALFORMED, "bytes that are no message")
     page = world.page()
     same((sorted(page.families), page.samples), (["c", "g2"], {("g2", frozenset({("a", "1")})): 1}), "the page")
 
