@@ -106,12 +106,12 @@ const char *up_child_name(const struct up_child *child);
 
 /* ---- up_reload.c ---- */
 
-/* Load the files again: start what is new, stop what is gone, start again what has changed. answer says what was done,
+/* Load the files again: start what is new, stop what is gone, start again what has changed. text says what was done,
  * or why nothing was; false = nothing. */
-bool up_reload(struct up *up, int64_t now, char answer[UP_MAX_ANSWER]);
+bool up_reload(struct up *up, int64_t now, char text[UP_MAX_ANSWER]);
 
 /* Ask the children of this name (or label) to end, to be started again. false = there is none. */
-bool up_restart(struct up *up, int64_t now, const char *name, char answer[UP_MAX_ANSWER]);
+bool up_restart(struct up *up, int64_t now, const char *name, char text[UP_MAX_ANSWER]);
 
 /* Forget those that have left. */
 void up_sweep(struct up *up);
@@ -177,8 +177,8 @@ void up_control_close(struct up *up);
 void up_control_turn(struct up *up, int64_t now);
 
 /* The other end: one request of words, and its answer. PBAY_OK; PBAY_INVALID = it was refused; PBAY_IO = nobody is
- * there. answer says why. */
-enum pbay_err up_control_ask(const char *run_dir, const char *const *words, size_t n, char answer[UP_MAX_ANSWER]);
+ * there. text says what was done, or why not. */
+enum pbay_err up_control_ask(const char *run_dir, const char *const *words, size_t n, char text[UP_MAX_ANSWER]);
 
 /* ---- up_files.c ---- */
 
