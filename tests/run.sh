@@ -22,7 +22,7 @@ ctest --preset dev -L unit -j "$jobs"
 
 step "build with the thread sanitizer (build/tsan) and run the node tests there"
 cmake --preset tsan >/dev/null
-cmake --build --preset tsan -j "$jobs" --target test_node test_node_conn test_node_sync
+cmake --build --preset tsan -j "$jobs" --target test_node test_node_conn test_node_sync test_node_cert
 ctest --preset tsan -R '^node' -j "$jobs"
 
 step "fuzz (build/fuzz)"

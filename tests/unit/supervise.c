@@ -227,6 +227,39 @@ static void test_trial_outlives_exit_zero(void **state)
     assert_int_equal(s.state, SV_FAILED);
 }
 
+/* Asked for: no death, no delay, and a way back for those that were given up. */
+static void test_again(void **state)
+{
+    struct sv s = running(false, 1), fenced = running(false, 1), failed = running(false, 1),
+              stopping = running(false, 1);
+
+    (void)state;
+    sv_again(&s);
+    assert_int_equal(s.state, SV_RUNNING); /* until it has ended */
+    sv_exited(&s, START, SV_UNCLEAN);
+    assert_int_equal(s.state, SV_WAITING);
+    assert_int_equal(s.restarts, 1);
+    assert_int_equal(s.crashes, 0);
+    sv_started(&s, START);
+    sv_exited(&s, START + 1, 1); /* the next one is a death again */
+    assert_int_equal(s.state, SV_BACKOFF);
+    sv_again(&s);
+    assert_int_equal(s.state, SV_WAITING);
+    sv_exited(&fenced, START, PB_EXIT_FENCED);
+    sv_again(&fenced);
+    assert_int_equal(fenced.state, SV_WAITING);
+    sv_exited(&failed, START, PB_EXIT_STUCK);
+    assert_int_equal(failed.state, SV_FAILED);
+    sv_again(&failed);
+    sv_started(&failed, START);
+    sv_exited(&failed, START, 1); /* not on trial any more */
+    assert_int_equal(failed.state, SV_BACKOFF);
+    sv_again(&stopping);
+    sv_stop(&stopping);
+    sv_exited(&stopping, START, 0);
+    assert_int_equal(stopping.state, SV_STOPPED);
+}
+
 static void test_stop(void **state)
 {
     static const int statuses[] = {0, 1, PB_EXIT_CONFIG, PB_EXIT_FENCED, SV_UNCLEAN};
@@ -278,6 +311,7 @@ int main(void)
         cmocka_unit_test(test_bad_configuration_fails_at_once),
         cmocka_unit_test(test_failed_is_tried_once),
         cmocka_unit_test(test_trial_outlives_exit_zero),
+        cmocka_unit_test(test_again),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_names),
     };
