@@ -308,6 +308,9 @@ bool pb_link_drive(struct pb_link *l, int64_t due, int fd)
         wait_for_others(l, INT64_MAX);
     }
     l->relieved = false;
+    if (l->missed) /* somebody called, and the stand-in has taken the signal */
+        due = pb_now();
+    l->missed = false;
     take_wheel(l);
     before = l->news_no;
     do
@@ -335,6 +338,7 @@ static void stand_in(struct pb_link *l)
     take_wheel(l);
     while (!l->relieved && !l->stopping && quiet < QUIET_TURNS) {
         drive(l, INT64_MAX, -1, NULL);
+        l->missed |= l->woken;
         quiet = is_quiet(l) ? quiet + 1 : 0;
     }
     leave_wheel(l);

@@ -48,6 +48,7 @@ struct pb_link {
     bool guest;               /* an application thread is, while it waits */
     bool called;              /* the stand-in is to drive */
     bool relieved;            /* the caller of pb_link_drive is back */
+    bool missed;              /* and the stand-in was woken in its place */
     bool watched;             /* the stand-in looks after a driver that is away */
     int64_t away_since;       /* there is no driver; 0 = there is one */
     _Atomic uint64_t news_no; /* how often something has happened; the driver reads it without the mutex */

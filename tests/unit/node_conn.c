@@ -2,8 +2,8 @@
  *
  * The package below does with an envelope what its message says: "ok", "early" (settled before send returns PENDING),
  * "never" (PENDING for ever), "pending" (settled by another thread), "again" (once), "fail", "block" (until the test
- * writes a byte to the gate). Each line on standard input is an envelope to the agent; how it ended is a line on
- * standard output.
+ * writes a byte to the gate). Each line on standard input is
+ * an envelope to the agent; how it ended is a line on standard output.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,11 +26,13 @@
 #include "node/pbay_conn.h"
 #include "node_world.h"
 
+#define STOOD_IN_FOR 50000 /* us; the stand-in comes after 10 ms */
+
 /* ---- the package ---- */
 
 struct package {
     struct pbay_link *link;
-    unsigned connects, agains;
+    unsigned connects, agains, receives;
     int64_t gone;
     bool draining;
     uint64_t pending;
@@ -47,6 +49,11 @@ static enum pbay_err package_connect(void *self, struct pbay_link *link)
     p->link = link;
     if (pbay_link_config_bool(link, "shy", false) && p->connects++ == 0)
         return pbay_link_fail(link, PBAY_IO, "not at the first attempt");
+    if (pbay_link_config_bool(link, "calls", false)) {
+        usleep(STOOD_IN_FOR);
+        pbay_link_wake(link);
+        usleep(STOOD_IN_FOR);
+    }
     if (pbay_link_config_int(link, "tick", 0))
         pbay_link_timer(link, (int)pbay_link_config_int(link, "tick", 0));
     return PBAY_OK;
@@ -106,9 +113,10 @@ static enum pbay_err package_receive(void *self, struct pbay_envelope *e, uint64
 {
     struct package *p = self;
     struct pollfd in = {.fd = 0, .events = POLLIN};
+    bool called = pbay_link_config_bool(p->link, "calls", false) && p->receives++ == 1;
 
-    p->n = 0;
-    while (poll(&in, 1, 0) == 1 && p->n < sizeof p->line && read(0, p->line + p->n, 1) == 1) {
+    p->n = called ? (size_t)snprintf(p->line, sizeof p->line, "called\n") : 0;
+    while (!called && poll(&in, 1, 0) == 1 && p->n < sizeof p->line && read(0, p->line + p->n, 1) == 1) {
         if (p->line[p->n++] == '\n')
             break;
     }
@@ -237,6 +245,18 @@ static void test_send(void **state)
     while (wm < 4)
         wm = fake_expect(&w->broker, PB_SETTLE).wm;
     assert_int_equal(wm, 4);
+}
+
+/* It was woken in `connect`, while the stand-in drove: then `receive` is called a second time. */
+static void test_called_while_away(void **state)
+{
+    struct world *w = *state;
+
+    world_config(w, "PackageConnection", "calls: true");
+    world_start(w);
+    fake_attach(&w->broker);
+    fake_opened(&w->broker, fake_expect(&w->broker, PB_OPEN).stream, 1, 10);
+    assert_str(fake_expect(&w->broker, PB_PUB).payload, "called");
 }
 
 static void test_pending(void **state)
@@ -534,6 +554,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {T(test_hello, world_setup),
                                        T(test_retry, world_setup),
                                        T(test_send, world_setup_connected),
+                                       T(test_called_while_away, world_setup),
                                        T(test_pending, world_setup_connected),
                                        T(test_send_fails, world_setup_connected),
                                        T(test_expires_unstarted, world_setup_connected),
