@@ -422,6 +422,38 @@ class Prometheus(Package):
             w.check((number in self.seen()) == (operation == "add_metric"), "%s is answered" % operation)
 
 
+class Local(Package):
+    """Everything that the agent sends here is for nobody, and ends FAILED: the order of these ends is looked at. Each is answered as
+    well, for the agent's InBox; only an answer whose process is killed may be lost."""
+
+    name, public_id, folder, executable = "local", "fetchai/local:0.21.6", SHARE + "local", LIBEXEC + "local"
+    outcome = "FAILED"
+    bad_override = "patchbay:\n  local_delivery: perhaps\n"
+    bad_says = "expected true or false"
+    edit = {"restricted_to_protocols: []": "restricted_to_protocols: ['%s#there']" % w.DEFAULT}
+
+    def seen(self):
+        return [number for number, code, text in self.conductor.ended() if (code, text) == (self.outcome, "Destination not available")]
+
+    def check_driven(self, once):
+        """An answer for each envelope."""
+        if once:
+            w.wait_for(lambda: len(self.conductor.got()) >= self.conductor.sent, w.GUARD, "all answers")
+        w.check(0 < len(self.conductor.got()), "no answer has come")
+        w.check(not once or len(self.conductor.got()) == self.conductor.sent, "an answer came twice")
+        w.check(all("Destination not available" in text for text in self.conductor.got()), "answers: %s" % self.conductor.got()[:3])
+
+    def restricted(self):
+        """What goes there has the operation, its answer has not."""
+        rule = self.world.rule("local", "restricted_to_protocols") + ": restricted_to_protocols does not name it"
+        refused_out(self, "test/forbidden:1.0.0", rule)
+        self.conductor.to("outside", self.public_id, w.DEFAULT, "there")
+        self.conductor.send(1)
+        w.check(self.conductor.wait_ended()[-1][1] == self.outcome, "what may go there")
+        refused_in(self, rule)
+        w.check(not self.conductor.got(), "what is forbidden came in")
+
+
 class Tcp(Numbered, Package):
     """Its outside world is one peer, in a thread, that connects again, or lets in again, whenever it has lost its connection. The
     wire has no acknowledgement: what the peer had sent to a process that is killed may be lost, and nothing else is."""
@@ -582,4 +614,4 @@ def refused_in(package, rule):
 
 
 PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient, TcpServer, TcpClient, Webhook,
-                                                  Prometheus)}
+                                                  Prometheus, Local)}

@@ -34,7 +34,7 @@ struct package {
      * are no more. Its views live until the next call. */
     bool (*foreign)(struct rig *rig, unsigned i, struct pbay_envelope *e);
 
-    /* One that it takes, if it takes any; if need be an answer to `received`. */
+    /* One that it takes, if it takes any; if need be an answer to `received`. NULL = it has `send`, and takes none. */
     void (*own)(struct rig *rig, const struct pbay_envelope *received, struct pbay_envelope *e);
 };
 

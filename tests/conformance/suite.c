@@ -232,6 +232,8 @@ static void test_in_and_out(void **state)
         assert_true(rig->package->feed(rig));
         rig_await(rig);
         rig_outcome(rig, 0, PBAY_OK);
+        if (!rig->package->own)
+            continue;
         rig->package->own(rig, &rig->received->e, &e);
         err = rig_send(rig, &e);
         if (err != PBAY_OK && err != PBAY_PENDING && rig->ops->send)

@@ -87,7 +87,7 @@ static bool step_send_own(struct walker *w)
     struct rig *rig = w->rig;
     struct pbay_envelope e;
 
-    if (!rig->connected || !rig->received || rig->link.n_pending == FAKE_PENDING)
+    if (!rig->package->own || !rig->connected || !rig->received || rig->link.n_pending == FAKE_PENDING)
         return false;
     rig->package->own(rig, &rig->received->e, &e);
     (void)rig_send(rig, &e);
