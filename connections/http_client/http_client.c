@@ -283,8 +283,10 @@ static bool client_drain(void *self)
 {
     struct client *s = self;
 
-    if (!s->draining)
+    if (!s->draining) {
         s->cancel_at = client_now() + (int64_t)s->config.drain_timeout * 1000;
+        pbay_link_log(s->link, "stopping: no request is begun any more, %u under way", s->n);
+    }
     s->draining = true;
     client_serve(s);
     return s->n == 0;

@@ -264,6 +264,7 @@ def drain_waits(world):
     held = agent.ask(server.url("/hold"))
     agent.poll_until(lambda: server.held == 1, "it is in flight")
     world.kill(world_of.KEY, signal.SIGTERM)
+    e2e.wait_for(lambda: "stopping: no request is begun any more, 1 under way" in world.output(), e2e.ANSWER, "it has noticed")
     later = agent.ask(server.url("/size/5"))
     agent.poll_until(lambda: world.given() == 2, "both are given")
     same(server.requests, ["GET /hold"], "nothing is begun any more")
