@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "connections/vcx/vcx_did.h"
 #include "connections/vcx/vcx_invite.h"
 #include "connections/vcx/vcx_sig.h"
 
