@@ -193,7 +193,9 @@ static bool resolve(const struct load *l, const struct pb_yaml_node *value, long
     if (!pb_conf_pubid(&l->ctx, value, &id))
         return false;
     *index = find_connection(l, &id);
-    return *index >= 0 || pb_yaml_expected(l->ctx.error, value, "one of this agent's connections");
+    if (*index < 0)
+        return pb_yaml_expected(l->ctx.error, value, "one of this agent's connections");
+    return pb_conn_doc_check_wish(&l->ctx, value, &id, find_package(l, &id));
 }
 
 static bool read_route(struct load *l, const struct pb_yaml_node *value)
