@@ -108,7 +108,7 @@ struct pbay_conn_conf {
     size_t n_excluded;
     struct pbay_conf_value *config; /* in the order of the file; an overridden value takes the place of the original */
     size_t n_config;
-    const struct pb_yaml_node *config_tree; /* the same as it was written, with empty lists (schema/yaml_tree.h) */
+    const struct pb_yaml_node *config_tree;  /* the same as it was written, with empty lists (schema/yaml_tree.h) */
     struct pbay_cert_request *cert_requests; /* those of an override document take the place of all of these */
     size_t n_cert_requests;
     struct pbay_need *needs;

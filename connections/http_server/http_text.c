@@ -192,5 +192,6 @@ unsigned http_status_of(enum pbay_err err)
         if (statuses[i].err == err)
             return statuses[i].status;
     }
-    return 502; /* REFUSED, DENIED, NO_ROUTE, FAILED, MALFORMED, POISON, OUTCOME_UNKNOWN: whoever is behind us has a fault */
+    return 502; /* REFUSED, DENIED, NO_ROUTE, FAILED, MALFORMED, POISON, OUTCOME_UNKNOWN: whoever is behind us has a
+                   fault */
 }

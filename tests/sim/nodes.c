@@ -262,8 +262,7 @@ static void take_outcomes(struct world *w, struct proc *p)
     struct pb_outcome o;
 
     while (pb_session_outcome(&p->s, &o)) {
-        note(w, "p%d #%u ended %s %s", p->id, p->uid_of_tag[o.tag], pbay_err_name(o.err),
-             o.text ? o.text : "");
+        note(w, "p%d #%u ended %s %s", p->id, p->uid_of_tag[o.tag], pbay_err_name(o.err), o.text ? o.text : "");
         free(o.text);
         chk_outcome(p->uid_of_tag[o.tag], (int)o.err);
     }
