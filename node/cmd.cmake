@@ -32,7 +32,7 @@ install(FILES man/agent.yaml.5 man/connection.yaml.5 DESTINATION ${CMAKE_INSTALL
 foreach(template connection.yaml async.c sync.c CMakeLists.txt)
     configure_file(scaffold/${template} ${CMAKE_BINARY_DIR}/share/patchbay/scaffold/${template} COPYONLY)
 endforeach()
-install(DIRECTORY scaffold DESTINATION ${CMAKE_INSTALL_DATADIR}/patchbay)
+install(DIRECTORY scaffold DESTINATION ${CMAKE_INSTALL_DATADIR}/patchbay PATTERN ".clang-format" EXCLUDE)
 
 # The C of the shipped protocols, anew (schema/CMakeLists.txt).
 get_property(shipped_protocols GLOBAL PROPERTY patchbay_shipped_protocols)
