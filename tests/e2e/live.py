@@ -155,8 +155,30 @@ def left_out(demo):
         e2e.check(said in live(demo, 2, "up", *options, demo.yaml), said)
 
 
+def variables(demo):
+    """.env beside agent.yaml, or another file, for ${...} and for the agent process; the environment goes first."""
+    with open(demo.yaml) as f:
+        good = f.read()
+    demo.edit("command: [echo_agent]", "command: [sh, -c, 'echo token is $TEST_TOKEN, $0; exec echo_agent', \"${TEST_WORD:str}\"]")
+    for name, token in ((".env", "usual"), ("other.env", "special")):
+        with open(os.path.join(demo.dir, name), "w") as f:
+            f.write("TEST_TOKEN='%s'\nTEST_WORD=word\nPATH=/nowhere\n" % token)
+    os.environ["PATH"] += ":" + os.path.join(e2e.BUILD, "bin")
+    for options, token in (((), "usual"), (("--env", os.path.join(demo.dir, "other.env")), "special")):
+        demo.start(wait=False, options=options)
+        demo.wait_connected((e2e.BROKER, e2e.STUB, e2e.AGENT))
+        e2e.check("token is %s, word" % token in demo.output(), "the agent has the variables of %s" % (options or ".env",))
+        demo.up.terminate()
+        e2e.check(demo.wait_end(60) == 0, "it ends")
+    os.remove(os.path.join(demo.dir, ".env"))
+    e2e.check("TEST_WORD is not set" in live(demo, 2, "check", demo.yaml), "without it there is no such variable")
+    with open(demo.yaml, "w") as f:
+        f.write(good)
+
+
 def test(demo):
     left_out(demo)
+    variables(demo)
     demo.start()
     for case in (restarts, comes_and_goes, instances, by_command, refused):
         case(demo)
