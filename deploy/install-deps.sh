@@ -6,13 +6,13 @@ set -eu
 packages="
     build-essential cmake ninja-build pkg-config
     libzmq3-dev libmsgpack-dev libprotobuf-c-dev libyaml-dev libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev uthash-dev
-    libsecp256k1-dev libsodium-dev
+    libsecp256k1-dev libsodium-dev libqrencode-dev libpng-dev
     libcmocka-dev python3 python3-zmq python3-msgpack
     ca-certificates util-linux procps"
 
 case "${1-}" in
 "") ;;
---test) packages="$packages clang libclang-rt-14-dev spin openssl curl mandoc" ;;
+--test) packages="$packages clang libclang-rt-14-dev spin openssl curl mandoc zbar-tools" ;;
 *)
     echo "Usage: $0 [--test]" >&2
     exit 2
