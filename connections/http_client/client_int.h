@@ -16,6 +16,7 @@
 
 #include "connections/http_client/client_config.h"
 #include "connections/http_client/client_text.h"
+#include "connections/http_client/curl_loop.h"
 #include "pbay_message.h"
 
 #define CLIENT_PROTOCOL  "valory/http:1.0.0"
@@ -64,10 +65,8 @@ struct client {
     struct client_config config;
     struct pbay_protocols *protocols;
     struct pbay_message message; /* of the answer that receive gave last */
-    CURLM *multi;
-    bool has_curl; /* curl_global_init */
-    int epoll_fd;  /* valid while there is a multi */
-    int64_t now, curl_at, cancel_at;
+    struct curl_loop loop;
+    int64_t now, cancel_at;
     bool draining, full;                    /* full: `send` has answered AGAIN */
     struct client_request *running, *ready; /* both the oldest first: that is also by deadline */
     struct client_request *given;           /* by number */

@@ -265,7 +265,7 @@ static int client_fd(void *self)
 {
     const struct client *s = self;
 
-    return s->multi ? s->epoll_fd : -1;
+    return s->loop.multi ? s->loop.fd : -1;
 }
 
 /* A turn that is not receive's. */

@@ -340,7 +340,7 @@ struct places {
 struct matcher {
     const struct api_pattern *p;
     struct places places[2];
-    uint16_t todo[2 * API_MAX_PATTERN]; /* each place is entered once, and leads to two at most */
+    uint16_t open[2 * API_MAX_PATTERN]; /* each place is entered once, and leads to two at most */
     bool at_begin, at_end, matched;
 };
 
@@ -349,9 +349,9 @@ static void enter(struct matcher *m, struct places *places, uint16_t first)
 {
     size_t n = 0;
 
-    m->todo[n++] = first;
+    m->open[n++] = first;
     while (n > 0) {
-        uint16_t at = m->todo[--n];
+        uint16_t at = m->open[--n];
         const struct step *step = &m->p->steps[at];
         bool goes_on =
             step->op == OP_SPLIT || (step->op == OP_BEGIN && m->at_begin) || (step->op == OP_END && m->at_end);
@@ -362,9 +362,9 @@ static void enter(struct matcher *m, struct places *places, uint16_t first)
         places->at[places->n++] = at;
         m->matched = m->matched || step->op == OP_MATCH;
         if (goes_on && step->next)
-            m->todo[n++] = (uint16_t)(at + step->next);
+            m->open[n++] = (uint16_t)(at + step->next);
         if (goes_on && step->other)
-            m->todo[n++] = (uint16_t)(at + step->other);
+            m->open[n++] = (uint16_t)(at + step->other);
     }
 }
 

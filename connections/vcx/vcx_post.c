@@ -7,31 +7,24 @@
 #include "connections/vcx/vcx_post.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/epoll.h>
 #include <time.h>
-#include <unistd.h>
 #include <utlist.h>
 
+#include "connections/http_client/curl_loop.h"
 #include "connections/vcx/vcx_transfer.h"
 
-#define NEVER      INT64_MAX
-#define MAX_EVENTS 64
 #define MAX_ROUNDS 16 /* of libcurl in one turn: the caller has other things to do */
 #define ENVELOPE   "Content-Type: application/ssi-agent-wire\n"
 #define JSON       "Accept: application/json\n"
 
 struct vcx_post {
     struct vcx_post_options options;
-    bool has_curl; /* curl_global_init */
+    struct curl_loop loop;
     bool turning;
-    CURLM *multi;
-    int epoll_fd;
-    int64_t due; /* libcurl's timer */
     struct vcx_transfer *running;
     unsigned n;
 };
@@ -42,37 +35,6 @@ static int64_t now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* ---- libcurl's callbacks ---- */
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *self, void *of_socket)
-{
-    struct vcx_post *post = self;
-    struct epoll_event event = {.data.fd = fd};
-
-    (void)easy, (void)of_socket;
-    if (what & CURL_POLL_IN)
-        event.events |= EPOLLIN;
-    if (what & CURL_POLL_OUT)
-        event.events |= EPOLLOUT;
-    if (what == CURL_POLL_REMOVE) {
-        (void)epoll_ctl(post->epoll_fd, EPOLL_CTL_DEL, fd, NULL); /* it may be closed already */
-        return 0;
-    }
-    if (epoll_ctl(post->epoll_fd, EPOLL_CTL_MOD, fd, &event) && errno == ENOENT &&
-        epoll_ctl(post->epoll_fd, EPOLL_CTL_ADD, fd, &event))
-        return -1; /* every transfer then ends with an error */
-    return 0;
-}
-
-static int on_timer(CURLM *multi, long ms, void *self)
-{
-    struct vcx_post *post = self;
-
-    (void)multi;
-    post->due = ms < 0 ? NEVER : now_ms() + ms;
-    return 0;
 }
 
 /* ---- how it begins ---- */
@@ -99,7 +61,7 @@ enum vcx_post_result vcx_post_begin(struct vcx_post *post, uint64_t tag, struct 
         vcx_transfer_destroy(&t);
         return VCX_POST_AGAIN;
     }
-    if (curl_multi_add_handle(post->multi, t->easy)) {
+    if (curl_multi_add_handle(post->loop.multi, t->easy)) {
         vcx_why(why, "libcurl does not take the request");
         vcx_transfer_destroy(&t);
         return VCX_POST_AGAIN;
@@ -129,7 +91,7 @@ enum vcx_post_result vcx_post_fetch(struct vcx_post *post, uint64_t tag, struct 
 
 static void leave(struct vcx_post *post, struct vcx_transfer *t)
 {
-    CURLMcode code = curl_multi_remove_handle(post->multi, t->easy);
+    CURLMcode code = curl_multi_remove_handle(post->loop.multi, t->easy);
 
     assert(code == CURLM_OK);
     DL_DELETE(post->running, t);
@@ -153,7 +115,7 @@ static void collect(struct vcx_post *post)
     CURLMsg *m;
     int left;
 
-    while ((m = curl_multi_info_read(post->multi, &left))) {
+    while ((m = curl_multi_info_read(post->loop.multi, &left))) {
         CURLcode code = m->data.result;
         struct vcx_transfer *t = NULL;
 
@@ -167,23 +129,10 @@ static void collect(struct vcx_post *post)
 /* One round; false = there was nothing to do. */
 static bool run(struct vcx_post *post)
 {
-    struct epoll_event events[MAX_EVENTS];
-    int n = epoll_wait(post->epoll_fd, events, MAX_EVENTS, 0), running;
-    bool due = post->due <= now_ms();
+    bool any = curl_loop_run(&post->loop);
 
-    for (int i = 0; i < n; i++) {
-        int what = (events[i].events & EPOLLIN ? CURL_CSELECT_IN : 0) |
-                   (events[i].events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
-                   (events[i].events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
-
-        curl_multi_socket_action(post->multi, events[i].data.fd, what, &running);
-    }
-    if (due) {
-        post->due = NEVER;
-        curl_multi_socket_action(post->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    }
     collect(post);
-    return n > 0 || due;
+    return any;
 }
 
 void vcx_post_turn(struct vcx_post *post)
@@ -197,16 +146,16 @@ void vcx_post_turn(struct vcx_post *post)
 
 int vcx_post_fd(const struct vcx_post *post)
 {
-    return post->epoll_fd;
+    return post->loop.fd;
 }
 
 int vcx_post_wait(const struct vcx_post *post)
 {
     int64_t left;
 
-    if (post->due == NEVER)
+    if (post->loop.due == CURL_LOOP_NEVER)
         return -1;
-    left = post->due - now_ms();
+    left = post->loop.due - now_ms();
     if (left < 0)
         return 0;
     return left < INT_MAX ? (int)left : INT_MAX;
@@ -220,17 +169,8 @@ struct vcx_post *vcx_post_new(const struct vcx_post_options *options)
 
     assert(options->done);
     post->options = *options;
-    post->due = NEVER;
-    post->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    post->has_curl = curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
-    if (post->has_curl)
-        post->multi = curl_multi_init();
-    if (post->multi && post->epoll_fd >= 0) {
-        curl_multi_setopt(post->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-        curl_multi_setopt(post->multi, CURLMOPT_SOCKETDATA, post);
-        curl_multi_setopt(post->multi, CURLMOPT_TIMERFUNCTION, on_timer);
-        curl_multi_setopt(post->multi, CURLMOPT_TIMERDATA, post);
-        curl_multi_setopt(post->multi, CURLMOPT_MAXCONNECTS, (long)VCX_POST_REQUESTS);
+    if (curl_loop_open(&post->loop)) {
+        curl_multi_setopt(post->loop.multi, CURLMOPT_MAXCONNECTS, (long)VCX_POST_REQUESTS);
         return post;
     }
     vcx_post_destroy(&post);
@@ -249,11 +189,7 @@ void vcx_post_destroy(struct vcx_post **post)
         leave(p, t);
         vcx_transfer_destroy(&t);
     }
-    curl_multi_cleanup(p->multi);
-    if (p->epoll_fd >= 0)
-        close(p->epoll_fd);
-    if (p->has_curl)
-        curl_global_cleanup();
+    curl_loop_close(&p->loop);
     free(p);
     *post = NULL;
 }
