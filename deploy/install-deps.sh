@@ -6,7 +6,7 @@ set -eu
 packages="
     build-essential cmake ninja-build pkg-config
     libzmq3-dev libmsgpack-dev libprotobuf-c-dev libyaml-dev libjansson-dev libmicrohttpd-dev libcurl4-openssl-dev uthash-dev
-    libsecp256k1-dev libsodium-dev libqrencode-dev libpng-dev
+    libsecp256k1-dev libsodium-dev libqrencode-dev libpng-dev libsqlite3-dev
     libcmocka-dev python3 python3-zmq python3-msgpack
     ca-certificates util-linux procps"
 

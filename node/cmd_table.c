@@ -104,8 +104,10 @@ static const struct cmd_entry commands[] = {
      "decode [--protobuf | --msgpack] [--protocol-file FILE]... PROTOCOL",
      "Reads the bytes from standard input and prints JSON, in which bytes are {\"hex\": \"...\"}. PROTOCOL is "
      "fetchai/default:1.0.0,\n"
-     "fetchai/prometheus:1.0.0, fetchai/state_update:1.0.0, open_aea/signing:1.0.0, valory/http:1.0.0,\n"
-     "valory/ledger_api:1.0.0, that of a specification in FILE or in ./protocols/*.yaml, or `envelope` for an AEA "
+     "fetchai/prometheus:1.0.0, fetchai/state_update:1.0.0, open_aea/signing:1.0.0, "
+     "patchbay/vcx_connection:1.0.0,\n"
+     "valory/http:1.0.0, valory/ledger_api:1.0.0, that of a specification in FILE or in ./protocols/*.yaml, or "
+     "`envelope` for an AEA "
      "envelope\n"
      "with its message.\n"
      "\n"

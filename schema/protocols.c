@@ -11,16 +11,12 @@
 #include "schema/protocols/prometheus.h"
 #include "schema/protocols/signing.h"
 #include "schema/protocols/state_update.h"
+#include "schema/protocols/vcx_connection.h"
 #include "schema/visibility.h"
 
 static const struct pbay_protocol *const shipped[] = {
-    &pbay_default_protocol,
-    &pbay_http_protocol,
-    &pbay_ledger_api_protocol,
-    &pbay_prometheus_protocol,
-    &pbay_signing_protocol,
-    &pbay_state_update_protocol,
-    NULL,
+    &pbay_default_protocol, &pbay_http_protocol,         &pbay_ledger_api_protocol,     &pbay_prometheus_protocol,
+    &pbay_signing_protocol, &pbay_state_update_protocol, &pbay_vcx_connection_protocol, NULL,
 };
 
 bool pb_protocol_is_shipped(const struct pbay_pubid *wish)

@@ -184,6 +184,38 @@ static bool save_fields(const struct vcx_conn *c, json_t *json)
     return good;
 }
 
+static const struct flag_field {
+    const char *name;
+    size_t offset;
+} flags[] = {{"ephemeral", offsetof(struct vcx_conn, ephemeral)},
+             {"multi_use", offsetof(struct vcx_conn, multi_use)},
+             {"queued", offsetof(struct vcx_conn, queued)}};
+
+/* Those that are set. */
+static bool save_flags(const struct vcx_conn *c, json_t *json)
+{
+    bool good = true;
+
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        if (*(const bool *)at_const(c, flags[i].offset))
+            good &= json_object_set_new(json, flags[i].name, json_true()) == 0;
+    }
+    return good;
+}
+
+static bool load_flags(struct vcx_conn *c, const json_t *json, char *why)
+{
+    for (size_t i = 0; i < COUNT(flags); i++) {
+        const json_t *flag = json_object_get(json, flags[i].name);
+        bool set = json_is_true(flag);
+
+        if (flag && !json_is_boolean(flag))
+            return vcx_why(why, "%s is neither true nor false", flags[i].name);
+        memcpy(at(c, flags[i].offset), &set, sizeof set);
+    }
+    return true;
+}
+
 static bool save_key(json_t *json, const char *name, const uint8_t key[VCX_KEY])
 {
     char text[VCX_MAX_VERKEY];
@@ -197,7 +229,7 @@ json_t *vcx_conn_save(const struct vcx_conn *c)
     json_t *json = json_pack("{s:i, s:o, s:O*, s:O*}", "form", FORM, "seen", save_seen(c), "invitation", c->invitation,
                              "last", c->last);
     bool good = json && save_fields(c, json) && save_key(json, "own", c->own) &&
-                (c->role == VCX_INVITER || save_key(json, "inviter", c->inviter)) &&
+                save_key(json, "inviter", c->inviter) && save_flags(c, json) &&
                 (c->theirs.recipient_n == 0 || json_object_set_new(json, "theirs", save_service(&c->theirs)) == 0);
 
     if (!good) {
@@ -294,7 +326,7 @@ bool vcx_conn_load(struct vcx_conn *c, const json_t *json, char why[VCX_WHY])
         return vcx_why(why, "a connection of another form than %d", FORM);
     return load_object(json, "invitation", &c->invitation, why) && load_object(json, "last", &c->last, why) &&
            load_fields(c, json, why) && load_key(json, "own", c->own, why) &&
-           (c->role == VCX_INVITER || load_key(json, "inviter", c->inviter, why)) &&
+           load_key(json, "inviter", c->inviter, why) && load_flags(c, json, why) &&
            (!theirs || vcx_service_read(&c->theirs, theirs, why)) && load_seen(c, json_object_get(json, "seen"), why) &&
            check(c, why);
 }

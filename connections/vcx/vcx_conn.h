@@ -46,12 +46,14 @@ struct vcx_conn {
     enum vcx_role role;
     enum vcx_protocol wish, handshake; /* handshake: AUTO = not begun */
     enum vcx_state state;
+    bool ephemeral, multi_use, queued;   /* as struct vcx_create has them */
     uint8_t own[VCX_KEY];                /* of the invitation, and of everything after it: one invitation, one use */
     char own_did[VCX_MAX_SHORT];         /* unqualified; with did exchange the short did:peer:4 */
     char their_did[VCX_MAX_DID + 1];     /* empty until known, and so are the next */
     char their_label[VCX_MAX_LABEL + 1]; /* what they call themselves: proves nothing */
     struct vcx_service theirs;           /* an invitee's is the invitation's until the response. No recipients = none */
-    uint8_t inviter[VCX_KEY];            /* an invitee's: the key that must sign the response */
+    uint8_t inviter[VCX_KEY];            /* the invitation's, which signs the response: an inviter's is `own`, but in
+                                            one that came of an invitation of many uses that invitation's */
     char invitation_id[VCX_MAX_ID + 1];
     char request_id[VCX_MAX_ID + 1];
     json_t *invitation; /* owned; NULL = none yet */

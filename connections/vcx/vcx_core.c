@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define QUEUE "didcomm:transport/queue" /* RFC 0092, RFC 0211: the endpoint of those who have none */
+
 struct vcx_core *vcx_core_new(const struct vcx_core_conf *conf)
 {
     struct vcx_core *core = pb_alloc(sizeof *core);
@@ -13,7 +15,16 @@ struct vcx_core *vcx_core_new(const struct vcx_core_conf *conf)
     return core;
 }
 
-static void free_conn(struct vcx_conn *conn)
+void vcx_core_set_address(struct vcx_core *core, const char *endpoint, const uint8_t (*routing)[VCX_KEY],
+                          size_t routing_n)
+{
+    assert(endpoint && routing_n <= VCX_MAX_ROUTING);
+    core->conf.endpoint = endpoint;
+    core->conf.routing = routing;
+    core->conf.routing_n = routing_n;
+}
+
+void core_free(struct vcx_conn *conn)
 {
     vcx_conn_fini(conn);
     free(conn);
@@ -31,7 +42,7 @@ void vcx_core_destroy(struct vcx_core **core)
     HASH_CLEAR(by_key, (*core)->by_key);
     for (; conn; conn = next) {
         next = conn->by_id.next;
-        free_conn(conn);
+        core_free(conn);
     }
     while (vcx_core_take(*core, &action))
         vcx_action_fini(&action);
@@ -52,6 +63,11 @@ struct vcx_conn *core_find(const struct vcx_core *core, const char *id)
 const struct vcx_conn *vcx_core_find(const struct vcx_core *core, const char *id)
 {
     return core_find(core, id);
+}
+
+const struct vcx_conn *vcx_core_next(const struct vcx_core *core, const struct vcx_conn *conn)
+{
+    return conn ? conn->by_id.next : core->by_id;
 }
 
 static struct vcx_conn *find_key(const struct vcx_core *core, const uint8_t key[VCX_KEY])
@@ -86,7 +102,7 @@ enum vcx_error core_add(struct vcx_core *core, struct vcx_conn **conn, char why[
 
     *conn = NULL;
     if (code) {
-        free_conn(c);
+        core_free(c);
         return code;
     }
     HASH_ADD_KEYPTR(by_id, core->by_id, c->id, strlen(c->id), c);
@@ -94,12 +110,32 @@ enum vcx_error core_add(struct vcx_core *core, struct vcx_conn **conn, char why[
     return VCX_OK;
 }
 
+enum vcx_error core_make(struct vcx_core *core, const struct vcx_conn *draft, struct vcx_conn **made, char why[VCX_WHY])
+{
+    struct vcx_conn *conn = pb_alloc(sizeof *conn);
+    enum vcx_error code;
+
+    *conn = *draft;
+    *made = NULL;
+    vcx_uuid(core->conf.random, conn->id);
+    if (!core->conf.new_key(core->conf.self, conn->ephemeral, conn->own, why)) {
+        core_free(conn);
+        return VCX_E_ACCESS;
+    }
+    vcx_sov_text(conn->own, conn->own_did);
+    *made = conn;
+    code = core_add(core, &conn, why);
+    if (code)
+        *made = NULL;
+    return code;
+}
+
 void core_remove(struct vcx_core *core, struct vcx_conn *conn)
 {
     assert(core->by_id && core->by_key); /* it is in both */
     HASH_DELETE(by_id, core->by_id, conn);
     HASH_DELETE(by_key, core->by_key, conn);
-    free_conn(conn);
+    core_free(conn);
 }
 
 enum vcx_error vcx_core_load(struct vcx_core *core, const json_t *json, char why[VCX_WHY])
@@ -108,7 +144,7 @@ enum vcx_error vcx_core_load(struct vcx_core *core, const json_t *json, char why
 
     if (vcx_conn_load(conn, json, why))
         return core_add(core, &conn, why);
-    free_conn(conn);
+    core_free(conn);
     return VCX_E_SERIALIZE;
 }
 
@@ -191,10 +227,23 @@ void core_move(struct vcx_core *core, struct vcx_conn *conn, enum vcx_state to, 
 
 struct vcx_address core_address(const struct vcx_core *core, const struct vcx_conn *conn)
 {
+    if (conn->queued)
+        return (struct vcx_address){.key = conn->own, .endpoint = QUEUE};
     return (struct vcx_address){.key = conn->own,
                                 .endpoint = core->conf.endpoint,
                                 .routing = core->conf.routing,
                                 .routing_n = core->conf.routing_n};
+}
+
+/* RFC 0092: the answer shall come in the reply to this very request. */
+static bool write_queued(struct pb_buf *text, const json_t *message)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)message); /* which leaves the message as it is */
+    bool good = copy && json_object_set_new(copy, "~transport", json_pack("{s:s}", "return_route", "all")) == 0 &&
+                vcx_json_write(text, copy);
+
+    json_decref(copy);
+    return good;
 }
 
 static bool pack_for(struct vcx_core *core, const struct vcx_conn *conn, const struct vcx_service *s,
@@ -209,7 +258,7 @@ static bool pack_for(struct vcx_core *core, const struct vcx_conn *conn, const s
 
     if (!p.sender)
         return vcx_why(why, "the connection's private key is not in the wallet");
-    if (!message || !vcx_json_write(&text, message))
+    if (!message || !(conn->queued ? write_queued(&text, message) : vcx_json_write(&text, message)))
         return vcx_why(why, "the message cannot be written: a text is not UTF-8, or too long");
     p.message = (struct pbay_str){(char *)text.p, text.n};
     good = vcx_pack(envelope, &p, why) &&
@@ -222,18 +271,22 @@ bool core_send_to(struct vcx_core *core, const struct vcx_conn *conn, const stru
                   json_t *message, char why[VCX_WHY])
 {
     struct pb_buf envelope = {0};
+    struct pbay_str id;
     struct vcx_action *a;
+    bool good = pack_for(core, conn, service, message, &envelope, why);
 
-    if (!pack_for(core, conn, service, message, &envelope, why)) {
+    id = good ? vcx_json_str(message, "@id", VCX_MAX_ID, why) : (struct pbay_str){0};
+    good = id.p;
+    if (good) {
+        a = add_action(core, conn, VCX_SEND);
+        a->envelope = envelope;
+        memcpy(a->endpoint, service->endpoint, sizeof a->endpoint);
+        memcpy(a->message_id, id.p, id.n);
+    } else {
         pb_buf_fini(&envelope);
-        json_decref(message);
-        return false;
     }
     json_decref(message);
-    a = add_action(core, conn, VCX_SEND);
-    a->envelope = envelope;
-    memcpy(a->endpoint, service->endpoint, sizeof a->endpoint);
-    return true;
+    return good;
 }
 
 bool core_send(struct vcx_core *core, const struct vcx_conn *conn, json_t *message, char why[VCX_WHY])

@@ -33,14 +33,14 @@
 
 /* Everything lives as long as the core. */
 struct vcx_core_conf {
-    const char *label, *endpoint; /* as peers see us */
+    const char *label, *endpoint; /* as peers see us; the endpoint and the next also by vcx_core_set_address */
     const uint8_t (*routing)[VCX_KEY];
     size_t routing_n;
     const struct vcx_random *random;
     struct vcx_keys keys;
 
-    /* A new key of ours, which `keys` has from now on, and after a crash too. */
-    bool (*new_key)(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY]);
+    /* A new key of ours, which `keys` has from now on; unless it is ephemeral, after a crash too. */
+    bool (*new_key)(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY]);
     void *self;
 };
 
@@ -49,10 +49,15 @@ struct vcx_core; /* opaque */
 struct vcx_core *vcx_core_new(const struct vcx_core_conf *conf);
 void vcx_core_destroy(struct vcx_core **core);
 
+/* How peers reach us from now on. What they have been told already stays as it was told. Both live as long as the core,
+ * or until the next call. */
+void vcx_core_set_address(struct vcx_core *core, const char *endpoint, const uint8_t (*routing)[VCX_KEY],
+                          size_t routing_n);
+
 /* ---- what came out ---- */
 
 enum vcx_action_kind {
-    VCX_SEND,      /* POST envelope to endpoint, whose address the caller checks */
+    VCX_SEND,      /* POST envelope, which is message_id, to endpoint, whose address the caller checks */
     VCX_STATE,     /* from, to, reason */
     VCX_MESSAGE,   /* message: any that is not for the core itself */
     VCX_PINGED,    /* message: the peer's ping */
@@ -64,7 +69,7 @@ enum vcx_action_kind {
 struct vcx_action {
     enum vcx_action_kind kind;
     char id[VCX_UUID]; /* the connection's */
-    char endpoint[VCX_MAX_URL + 1];
+    char endpoint[VCX_MAX_URL + 1], message_id[VCX_MAX_ID + 1];
     struct pb_buf envelope;
     enum vcx_state from, to;
     char reason[VCX_WHY];
@@ -75,7 +80,7 @@ struct vcx_action {
 bool vcx_core_take(struct vcx_core *core, struct vcx_action *action);
 void vcx_action_fini(struct vcx_action *action);
 
-/* A connection that is to be stored; NULL = none. The same one until vcx_core_stored. */
+/* A connection that is to be stored (if it is not ephemeral); NULL = none. The same one until vcx_core_stored. */
 const struct vcx_conn *vcx_core_dirty(struct vcx_core *core);
 void vcx_core_stored(struct vcx_core *core, const char *id);
 
@@ -101,17 +106,29 @@ int64_t vcx_core_tick(struct vcx_core *core, int64_t now);
 /* NULL = there is none. It lives until the next command. */
 const struct vcx_conn *vcx_core_find(const struct vcx_core *core, const char *id);
 
+/* All of them, one after the other: NULL = the first, and behind the last one. Only as long as nothing else is called.
+ */
+const struct vcx_conn *vcx_core_next(const struct vcx_core *core, const struct vcx_conn *conn);
+
+struct vcx_create {
+    struct pbay_str source_id; /* the caller's name for it */
+    enum vcx_protocol wish;
+    bool ephemeral; /* it is never stored, nor is its key */
+    bool multi_use; /* an inviter's: each request makes a connection of its own, which begins with VCX_STATE 0 to 3 */
+    bool queued;    /* an invitee's: the peer cannot reach us, but answers in its replies to what we post */
+};
+
 /* A connection that invites, in state 1. VCX_E_ACCESS = there is no key for it. */
-enum vcx_error vcx_core_create(struct vcx_core *core, struct pbay_str source_id, enum vcx_protocol wish,
-                               char id[VCX_UUID], char why[VCX_WHY]);
+enum vcx_error vcx_core_create(struct vcx_core *core, const struct vcx_create *how, char id[VCX_UUID],
+                               char why[VCX_WHY]);
 
 /* One that follows an invitation, in state 2. The errors of vcx_invite_read too; VCX_E_ACTION = it invites to something
  * that cannot be done here. */
-enum vcx_error vcx_core_create_with_invite(struct vcx_core *core, struct pbay_str source_id, struct pbay_str text,
-                                           enum vcx_protocol wish, char id[VCX_UUID], char why[VCX_WHY]);
+enum vcx_error vcx_core_create_with_invite(struct vcx_core *core, const struct vcx_create *how, struct pbay_str text,
+                                           char id[VCX_UUID], char why[VCX_WHY]);
 
 struct vcx_connect {
-    int64_t expires_in;       /* seconds; 0 = VCX_EXPIRES_IN */
+    int64_t expires_in;       /* seconds; 0 = VCX_EXPIRES_IN; never for an invitation of many uses */
     enum vcx_state on_expiry; /* VCX_UNFULFILLED, VCX_EXPIRED; 0 = the former */
     bool use_public_did;      /* VCX_E_ACTION: there is none here */
 };
@@ -123,12 +140,14 @@ enum vcx_error vcx_core_connect(struct vcx_core *core, const char *id, const str
 /* The invitation; the caller ends it with json_decref. */
 enum vcx_error vcx_core_invite(const struct vcx_core *core, const char *id, json_t **invitation, char why[VCX_WHY]);
 
-/* A JSON object with an @type goes as it is (with an @id, if it has none); any other text as a basic message. */
-enum vcx_error vcx_core_send(struct vcx_core *core, const char *id, struct pbay_str text, int64_t now,
+/* A JSON object with an @type goes as it is (with an @id, if it has none); any other text as a basic message, in the
+ * thread of thid, if it is not NULL. `uid` gets the @id; NULL = nobody asks. */
+enum vcx_error vcx_core_send(struct vcx_core *core, const char *id, struct pbay_str text, const char *thid, int64_t now,
+                             char uid[VCX_MAX_ID + 1], char why[VCX_WHY]);
+enum vcx_error vcx_core_ping(struct vcx_core *core, const char *id, const char *comment, char uid[VCX_MAX_ID + 1],
                              char why[VCX_WHY]);
-enum vcx_error vcx_core_ping(struct vcx_core *core, const char *id, const char *comment, char why[VCX_WHY]);
 enum vcx_error vcx_core_query(struct vcx_core *core, const char *id, const char *query, const char *comment,
-                              char why[VCX_WHY]);
+                              char uid[VCX_MAX_ID + 1], char why[VCX_WHY]);
 
 #define VCX_SIGNATURE 64
 enum vcx_error vcx_core_sign(const struct vcx_core *core, const char *id, struct pbay_str data,
@@ -146,5 +165,20 @@ enum vcx_error vcx_core_revoke(struct vcx_core *core, const char *id, char why[V
 
 /* It is gone from here; the caller forgets what it has stored, and the key. */
 enum vcx_error vcx_core_delete(struct vcx_core *core, const char *id, char why[VCX_WHY]);
+
+/* It is gone from here, and nobody is told: the caller forgets what it has stored, but keeps the key. What was
+ * serialized can come back. */
+enum vcx_error vcx_core_release(struct vcx_core *core, const char *id, char why[VCX_WHY]);
+
+/* ---- elsewhere: vcx_core_serial.c ---- */
+
+/* Append the connection as libvcx serializes it, "version": "1.0", with what only we know in a member of its own,
+ * "patchbay". Private keys are not in it. `base` is what an invitation's URL begins with. */
+enum vcx_error vcx_core_serialize(const struct vcx_core *core, const char *id, const char *base, struct pb_buf *out,
+                                  char why[VCX_WHY]);
+
+/* Put it in again. The errors of vcx_serial_read, and vcx_core_load's; VCX_E_ACTION = it is one of libvcx's own
+ * protocol, which needs its agency. */
+enum vcx_error vcx_core_deserialize(struct vcx_core *core, struct pbay_str text, char id[VCX_UUID], char why[VCX_WHY]);
 
 #endif

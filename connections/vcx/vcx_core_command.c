@@ -1,6 +1,7 @@
 /* What the agent asks of its connections. */
+#include <assert.h>
 #include <sodium.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "connections/vcx/vcx_core_int.h"
@@ -47,67 +48,66 @@ static enum vcx_error check_create(const struct vcx_core *core, struct pbay_str 
     return core_has_room(core) ? VCX_OK : no(VCX_E_NOT_READY, why, "actions are to be taken first");
 }
 
-/* `draft` is copied, its pointers with it. */
-static enum vcx_error make(struct vcx_core *core, struct pbay_str source_id, const struct vcx_conn *draft,
+static enum vcx_error make(struct vcx_core *core, const struct vcx_create *how, struct vcx_conn *draft,
                            enum vcx_state state, char id[VCX_UUID], char *why)
 {
-    struct vcx_conn *conn = pb_alloc(sizeof *conn);
+    struct vcx_conn *conn;
     enum vcx_error code;
 
-    *conn = *draft;
-    vcx_uuid(core->conf.random, conn->id);
+    draft->wish = how->wish;
+    draft->ephemeral = how->ephemeral;
+    if (how->source_id.n)
+        memcpy(draft->source_id, how->source_id.p, how->source_id.n);
+    code = core_make(core, draft, &conn, why);
+    if (code)
+        return code;
+    if (conn->role == VCX_INVITER)
+        memcpy(conn->inviter, conn->own, VCX_KEY);
     memcpy(id, conn->id, VCX_UUID);
-    if (source_id.n)
-        memcpy(conn->source_id, source_id.p, source_id.n);
-    if (!core->conf.new_key(core->conf.self, conn->own, why)) {
-        vcx_conn_fini(conn);
-        free(conn);
-        return VCX_E_ACCESS;
-    }
-    vcx_sov_text(conn->own, conn->own_did);
-    code = core_add(core, &conn, why);
-    if (!code)
-        core_move(core, core_find(core, id), state, "created");
-    return code;
+    core_move(core, conn, state, "created");
+    return VCX_OK;
 }
 
-enum vcx_error vcx_core_create(struct vcx_core *core, struct pbay_str source_id, enum vcx_protocol wish,
-                               char id[VCX_UUID], char why[VCX_WHY])
+enum vcx_error vcx_core_create(struct vcx_core *core, const struct vcx_create *how, char id[VCX_UUID],
+                               char why[VCX_WHY])
 {
-    const struct vcx_conn draft = {.role = VCX_INVITER, .wish = wish};
-    enum vcx_error code = check_create(core, source_id, why);
+    struct vcx_conn draft = {.role = VCX_INVITER, .multi_use = how->multi_use};
+    enum vcx_error code = check_create(core, how->source_id, why);
 
-    return code ? code : make(core, source_id, &draft, VCX_INITIALIZED, id, why);
+    assert(!how->queued);
+    return code ? code : make(core, how, &draft, VCX_INITIALIZED, id, why);
 }
 
-static enum vcx_error read_inviter(const struct vcx_invite *invite, struct vcx_conn *draft, char *why)
+static enum vcx_error read_inviter(const struct vcx_invite *invite, enum vcx_protocol wish, struct vcx_conn *draft,
+                                   char *why)
 {
     if (invite->kind == VCX_INVITE_DETAILS)
         return no(VCX_E_ACTION, why, "invite details of libvcx's own protocol need its agency");
-    if (draft->wish == VCX_CONNECTIONS ? !invite->connections : draft->wish == VCX_DIDEXCHANGE && !invite->didexchange)
+    if (wish == VCX_CONNECTIONS ? !invite->connections : wish == VCX_DIDEXCHANGE && !invite->didexchange)
         return no(VCX_E_ACTION, why, "the invitation does not offer this handshake");
     draft->theirs = invite->service;
     memcpy(draft->inviter, draft->theirs.recipients[0], VCX_KEY);
-    draft->handshake = draft->wish != VCX_AUTO ? draft->wish : invite->didexchange ? VCX_DIDEXCHANGE : VCX_CONNECTIONS;
+    draft->handshake = wish != VCX_AUTO ? wish : invite->didexchange ? VCX_DIDEXCHANGE : VCX_CONNECTIONS;
     memcpy(draft->invitation_id, invite->id, sizeof draft->invitation_id);
     memcpy(draft->their_label, invite->label, sizeof draft->their_label);
     return VCX_OK;
 }
 
-enum vcx_error vcx_core_create_with_invite(struct vcx_core *core, struct pbay_str source_id, struct pbay_str text,
-                                           enum vcx_protocol wish, char id[VCX_UUID], char why[VCX_WHY])
+enum vcx_error vcx_core_create_with_invite(struct vcx_core *core, const struct vcx_create *how, struct pbay_str text,
+                                           char id[VCX_UUID], char why[VCX_WHY])
 {
     struct vcx_invite invite = {.json = NULL};
-    struct vcx_conn draft = {.role = VCX_INVITEE, .wish = wish};
-    enum vcx_error code = check_create(core, source_id, why);
+    struct vcx_conn draft = {.role = VCX_INVITEE, .queued = how->queued};
+    enum vcx_error code = check_create(core, how->source_id, why);
 
+    assert(!how->multi_use);
     if (!code)
         code = vcx_invite_read(&invite, text, why);
     if (!code)
-        code = read_inviter(&invite, &draft, why);
+        code = read_inviter(&invite, how->wish, &draft, why);
     if (!code) {
         draft.invitation = json_incref(invite.json);
-        code = make(core, source_id, &draft, VCX_OFFERED, id, why);
+        code = make(core, how, &draft, VCX_OFFERED, id, why);
     }
     vcx_invite_fini(&invite);
     return code;
@@ -156,6 +156,13 @@ static enum vcx_error request(struct vcx_core *core, struct vcx_conn *c, int64_t
     return VCX_OK;
 }
 
+static int64_t expires_at(const struct vcx_conn *c, const struct vcx_connect *options, int64_t now)
+{
+    if (!options->expires_in && c->multi_use)
+        return 0;
+    return now + 1000 * (options->expires_in ? options->expires_in : VCX_EXPIRES_IN);
+}
+
 enum vcx_error vcx_core_connect(struct vcx_core *core, const char *id, const struct vcx_connect *options, int64_t now,
                                 char why[VCX_WHY])
 {
@@ -167,7 +174,7 @@ enum vcx_error vcx_core_connect(struct vcx_core *core, const char *id, const str
     if (!code)
         code = c->role == VCX_INVITER ? invite_peer(core, c, why) : request(core, c, now, why);
     if (!code) {
-        c->expires_at = now + 1000 * (options->expires_in ? options->expires_in : VCX_EXPIRES_IN);
+        c->expires_at = expires_at(c, options, now);
         c->on_expiry = options->on_expiry ? options->on_expiry : VCX_UNFULFILLED;
     }
     return code;
@@ -190,11 +197,24 @@ static json_t *read_message(struct pbay_str text, const char *id)
     return NULL;
 }
 
-enum vcx_error vcx_core_send(struct vcx_core *core, const char *id, struct pbay_str text, int64_t now,
-                             char why[VCX_WHY])
+/* `message` is given away. */
+static enum vcx_error say(struct vcx_core *core, struct vcx_conn *c, json_t *message, char *uid, char *why)
+{
+    enum vcx_error code;
+
+    json_incref(message);
+    code = core_send(core, c, message, why) ? VCX_OK : VCX_E_OPTION;
+    if (!code && uid)
+        snprintf(uid, VCX_MAX_ID + 1, "%s", json_string_value(json_object_get(message, "@id")));
+    json_decref(message);
+    return code;
+}
+
+enum vcx_error vcx_core_send(struct vcx_core *core, const char *id, struct pbay_str text, const char *thid, int64_t now,
+                             char uid[VCX_MAX_ID + 1], char why[VCX_WHY])
 {
     char message_id[VCX_UUID];
-    const struct vcx_head head = {.id = message_id};
+    const struct vcx_head head = {.id = message_id, .thid = thid};
     struct vcx_conn *c;
     enum vcx_error code = begin_accepted(core, id, &c, why);
     json_t *message;
@@ -205,10 +225,11 @@ enum vcx_error vcx_core_send(struct vcx_core *core, const char *id, struct pbay_
     message = read_message(text, message_id);
     if (!message)
         message = vcx_message_text(&head, text, now);
-    return core_send(core, c, message, why) ? VCX_OK : VCX_E_OPTION;
+    return say(core, c, message, uid, why);
 }
 
-enum vcx_error vcx_core_ping(struct vcx_core *core, const char *id, const char *comment, char why[VCX_WHY])
+enum vcx_error vcx_core_ping(struct vcx_core *core, const char *id, const char *comment, char uid[VCX_MAX_ID + 1],
+                             char why[VCX_WHY])
 {
     char message_id[VCX_UUID];
     const struct vcx_head head = {.id = message_id};
@@ -218,11 +239,11 @@ enum vcx_error vcx_core_ping(struct vcx_core *core, const char *id, const char *
     if (code)
         return code;
     vcx_uuid(core->conf.random, message_id);
-    return core_send(core, c, vcx_message_ping(&head, comment), why) ? VCX_OK : VCX_E_OPTION;
+    return say(core, c, vcx_message_ping(&head, comment), uid, why);
 }
 
 enum vcx_error vcx_core_query(struct vcx_core *core, const char *id, const char *query, const char *comment,
-                              char why[VCX_WHY])
+                              char uid[VCX_MAX_ID + 1], char why[VCX_WHY])
 {
     char message_id[VCX_UUID];
     const struct vcx_head head = {.id = message_id};
@@ -232,7 +253,7 @@ enum vcx_error vcx_core_query(struct vcx_core *core, const char *id, const char 
     if (code)
         return code;
     vcx_uuid(core->conf.random, message_id);
-    return core_send(core, c, vcx_message_query(&head, query, comment), why) ? VCX_OK : VCX_E_OPTION;
+    return say(core, c, vcx_message_query(&head, query, comment), uid, why);
 }
 
 /* ---- looking ---- */
@@ -295,12 +316,14 @@ enum vcx_error vcx_core_info(const struct vcx_core *core, const char *id, json_t
 {
     const struct vcx_conn *c;
     enum vcx_error code = look(core, id, &c, why);
+    struct vcx_address my;
 
     if (code)
         return code;
+    my = core_address(core, c);
     *info = json_pack("{s:{s:s, s:o, s:o, s:s, s:o}}", "my", "did", c->own_did, "recipientKeys", verkeys(&c->own, 1),
-                      "routingKeys", verkeys(core->conf.routing, core->conf.routing_n), "serviceEndpoint",
-                      core->conf.endpoint, "protocols", vcx_message_protocols());
+                      "routingKeys", verkeys(my.routing, my.routing_n), "serviceEndpoint", my.endpoint, "protocols",
+                      vcx_message_protocols());
     if (*info && c->theirs.recipient_n)
         json_object_set_new(*info, "their",
                             json_pack("{s:s, s:s, s:o, s:o, s:s}", "did", c->their_did, "label", c->their_label,
@@ -334,4 +357,14 @@ enum vcx_error vcx_core_delete(struct vcx_core *core, const char *id, char why[V
         core_remove(core, c);
     }
     return code;
+}
+
+enum vcx_error vcx_core_release(struct vcx_core *core, const char *id, char why[VCX_WHY])
+{
+    struct vcx_conn *c = core_find(core, id);
+
+    if (!c)
+        return no(VCX_E_HANDLE, why, "there is no connection with this id");
+    core_remove(core, c);
+    return VCX_OK;
 }

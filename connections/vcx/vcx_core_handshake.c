@@ -120,7 +120,7 @@ static json_t *make_response(const struct core_incoming *in, enum vcx_protocol p
     char id[VCX_UUID], attachment[VCX_UUID];
     struct vcx_head head = {
         .id = id, .thid = c->request_id, .pthid = protocol == VCX_DIDEXCHANGE ? c->invitation_id : NULL};
-    struct vcx_signing signing = {.secret = core->conf.keys.secret(core->conf.keys.self, c->own),
+    struct vcx_signing signing = {.secret = core->conf.keys.secret(core->conf.keys.self, c->inviter),
                                   .seconds = in->now / 1000,
                                   .attachment = attachment};
     struct vcx_address address = core_address(core, c);
@@ -149,6 +149,37 @@ static bool accept_request(struct core_incoming *in, enum vcx_protocol protocol,
     return true;
 }
 
+/* ---- the inviter of many ---- */
+
+static struct vcx_conn *find_child(const struct core_incoming *in)
+{
+    struct vcx_conn *c = in->core->by_id;
+
+    while (c && !(c != in->conn && c->role == VCX_INVITER && core_is(in->id, c->request_id) &&
+                  memcmp(c->inviter, in->conn->own, VCX_KEY) == 0 && vcx_conn_knows(c, in->sender)))
+        c = c->by_id.next;
+    return c;
+}
+
+/* The request is its own now: in->conn is the new connection. */
+static bool branch(struct core_incoming *in)
+{
+    const struct vcx_conn *parent = in->conn;
+    struct vcx_conn draft = {.role = VCX_INVITER, .wish = parent->wish, .on_expiry = parent->on_expiry};
+    struct vcx_conn *child;
+
+    memcpy(draft.source_id, parent->source_id, sizeof draft.source_id);
+    memcpy(draft.invitation_id, parent->invitation_id, sizeof draft.invitation_id);
+    memcpy(draft.inviter, parent->own, VCX_KEY);
+    draft.ephemeral = parent->ephemeral;
+    draft.expires_at = in->now + 1000 * VCX_EXPIRES_IN;
+    draft.invitation = json_incref(parent->invitation);
+    if (core_make(in->core, &draft, &child, in->why))
+        return false;
+    in->conn = child;
+    return true;
+}
+
 /* The peer has not got the response; once it has said anything after it, it has. */
 static bool repeat_response(struct core_incoming *in)
 {
@@ -161,12 +192,28 @@ static bool repeat_response(struct core_incoming *in)
     return core_send(in->core, c, json_incref(c->last), in->why);
 }
 
+static bool accept_from_many(struct core_incoming *in, enum vcx_protocol protocol, const struct peer *peer)
+{
+    if (!branch(in))
+        return false;
+    if (accept_request(in, protocol, peer))
+        return true;
+    core_remove(in->core, in->conn);
+    return false;
+}
+
 bool core_on_request(struct core_incoming *in, enum vcx_protocol protocol)
 {
-    struct vcx_conn *c = in->conn;
+    struct vcx_conn *c = in->conn, *child = c->multi_use ? find_child(in) : NULL;
     struct peer peer = {.did = ""};
     const char *explain;
 
+    if (child) {
+        in->conn = child;
+        return child->state == VCX_REQUESTED || child->state == VCX_ACCEPTED
+                   ? repeat_response(in)
+                   : vcx_why(in->why, "the request's connection has ended");
+    }
     if (c->role != VCX_INVITER || !c->invitation)
         return vcx_why(in->why, "a request to somebody who has not invited");
     if ((c->state == VCX_REQUESTED || c->state == VCX_ACCEPTED) && core_is(in->id, c->request_id) &&
@@ -175,7 +222,9 @@ bool core_on_request(struct core_incoming *in, enum vcx_protocol protocol)
     if (!read_request(in, protocol, &peer))
         return false;
     explain = objection(in, protocol);
-    return explain ? refuse(in, protocol, &peer, explain) : accept_request(in, protocol, &peer);
+    if (explain)
+        return refuse(in, protocol, &peer, explain);
+    return c->multi_use ? accept_from_many(in, protocol, &peer) : accept_request(in, protocol, &peer);
 }
 
 /* ---- the invitee: responses ---- */

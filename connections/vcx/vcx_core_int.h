@@ -19,9 +19,16 @@ bool core_has_room(const struct vcx_core *core);
 
 struct vcx_conn *core_find(const struct vcx_core *core, const char *id);
 
+/* A connection of its own after `draft`, which is copied, its pointers with it; with a new key. VCX_E_ACCESS. */
+enum vcx_error core_make(struct vcx_core *core, const struct vcx_conn *draft, struct vcx_conn **made,
+                         char why[VCX_WHY]);
+
 /* Put a connection in; it is the core's from now on, and ended when it cannot be. */
 enum vcx_error core_add(struct vcx_core *core, struct vcx_conn **conn, char why[VCX_WHY]);
 void core_remove(struct vcx_core *core, struct vcx_conn *conn);
+
+/* One that is in no table. */
+void core_free(struct vcx_conn *conn);
 
 /* The only way from a state to another one. `reason` is ours. */
 void core_move(struct vcx_core *core, struct vcx_conn *conn, enum vcx_state to, const char *reason);

@@ -34,8 +34,9 @@ static const uint8_t *secret_of(const void *self, const uint8_t key[VCX_KEY])
     return memcmp(key, p->own, VCX_KEY) == 0 ? p->secret : NULL;
 }
 
-static bool no_key(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY])
+static bool no_key(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY])
 {
+    (void)ephemeral;
     (void)self;
     (void)key;
     return vcx_why(why, "no new keys");

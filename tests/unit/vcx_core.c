@@ -26,18 +26,18 @@ static void check_talk(struct core_world *w, int from, const char *from_id, int 
     bool good = false;
 
     forget(w);
-    assert_int_equal(vcx_core_ping(core, from_id, "there?", why), VCX_OK);
+    assert_int_equal(vcx_core_ping(core, from_id, "there?", NULL, why), VCX_OK);
     world_turn(w, from);
     world_settle(w);
     assert_string_equal(w->sides[from].trace, "ponged ");
     assert_string_equal(w->sides[to].trace, "pinged ");
-    assert_int_equal(vcx_core_send(core, from_id, pbay_str("hello"), w->now, why), VCX_OK);
+    assert_int_equal(vcx_core_send(core, from_id, pbay_str("hello"), NULL, w->now, NULL, why), VCX_OK);
     world_turn(w, from);
     world_settle(w);
     assert_string_equal(w->sides[to].trace, "pinged message ");
     assert_string_equal(vcx_text(w->sides[to].message, "content"), "hello");
     assert_string_equal(vcx_text(w->sides[to].message, "sent_time"), "2023-11-14T22:13:20.000Z");
-    assert_int_equal(vcx_core_query(core, from_id, "https://didcomm.org/d*", NULL, why), VCX_OK);
+    assert_int_equal(vcx_core_query(core, from_id, "https://didcomm.org/d*", NULL, NULL, why), VCX_OK);
     world_turn(w, from);
     world_settle(w);
     assert_string_equal(w->sides[from].trace, "ponged features ");
@@ -163,7 +163,9 @@ static enum vcx_error follow(struct core_world *w, const json_t *invitation, cha
     enum vcx_error code;
 
     assert_true(vcx_json_write(&text, invitation));
-    code = vcx_core_create_with_invite(w->sides[BOB].core, pbay_str("x"), vcx_view(&text), VCX_AUTO, id, why);
+    code = vcx_core_create_with_invite(w->sides[BOB].core,
+                                       &(struct vcx_create){.source_id = pbay_str("x"), .wish = VCX_AUTO},
+                                       vcx_view(&text), id, why);
     pb_buf_fini(&text);
     return code;
 }
@@ -215,8 +217,11 @@ static void test_order(void **state)
     (void)state;
     world_open(&w, 1);
     core = w.sides[ALICE].core;
-    assert_int_equal(vcx_core_create(core, pbay_str("\xff"), VCX_AUTO, id, why), VCX_E_OPTION);
-    assert_int_equal(vcx_core_create(core, pbay_str("x"), VCX_AUTO, id, why), VCX_OK);
+    assert_int_equal(
+        vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str("\xff"), .wish = VCX_AUTO}, id, why),
+        VCX_E_OPTION);
+    assert_int_equal(vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str("x"), .wish = VCX_AUTO}, id, why),
+                     VCX_OK);
     assert_int_equal(vcx_core_invite(core, id, &json, why), VCX_E_NOT_READY);
     assert_int_equal(vcx_core_connect(core, id, &public, w.now, why), VCX_E_ACTION);
     assert_int_equal(vcx_core_connect(core, id, &past, w.now, why), VCX_E_OPTION);
@@ -225,12 +230,15 @@ static void test_order(void **state)
     assert_int_equal(vcx_core_connect(core, id, &none, w.now, why), VCX_OK);
     assert_int_equal(vcx_core_connect(core, id, &none, w.now, why), VCX_E_CONNECT);
     assert_int_equal(vcx_core_find(core, id)->expires_at, w.now + 1000 * VCX_EXPIRES_IN);
-    assert_int_equal(vcx_core_send(core, id, pbay_str("x"), w.now, why), VCX_E_NOT_READY);
-    assert_int_equal(vcx_core_ping(core, id, NULL, why), VCX_E_NOT_READY);
-    assert_int_equal(vcx_core_query(core, id, "*", NULL, why), VCX_E_NOT_READY);
+    assert_int_equal(vcx_core_send(core, id, pbay_str("x"), NULL, w.now, NULL, why), VCX_E_NOT_READY);
+    assert_int_equal(vcx_core_ping(core, id, NULL, NULL, why), VCX_E_NOT_READY);
+    assert_int_equal(vcx_core_query(core, id, "*", NULL, NULL, why), VCX_E_NOT_READY);
     assert_int_equal(vcx_core_verify(core, id, pbay_str("x"), signature, &good, why), VCX_E_NOT_READY);
     assert_int_equal(vcx_core_sign(core, "nobody", pbay_str("x"), signature, why), VCX_E_HANDLE);
-    assert_int_equal(vcx_core_create_with_invite(core, pbay_str("x"), pbay_str("no"), VCX_AUTO, id, why), VCX_E_JSON);
+    assert_int_equal(vcx_core_create_with_invite(core,
+                                                 &(struct vcx_create){.source_id = pbay_str("x"), .wish = VCX_AUTO},
+                                                 pbay_str("no"), id, why),
+                     VCX_E_JSON);
     world_turn(&w, ALICE);
     world_offer(&w, &p, VCX_CONNECTIONS);
     assert_int_equal(vcx_core_invite(core, p.inviter_id, &json, why), VCX_OK);
@@ -238,8 +246,10 @@ static void test_order(void **state)
         struct pb_buf text = {0};
 
         assert_true(vcx_json_write(&text, json));
-        assert_int_equal(vcx_core_create_with_invite(core, pbay_str("x"), vcx_view(&text), VCX_DIDEXCHANGE, id, why),
-                         VCX_E_ACTION);
+        assert_int_equal(
+            vcx_core_create_with_invite(core, &(struct vcx_create){.source_id = pbay_str("x"), .wish = VCX_DIDEXCHANGE},
+                                        vcx_view(&text), id, why),
+            VCX_E_ACTION);
         pb_buf_fini(&text);
     }
     json_decref(json);
@@ -261,24 +271,25 @@ static void test_send(void **state)
     world_open(&w, 2);
     world_connect(&w, &p, VCX_DIDEXCHANGE);
     core = w.sides[BOB].core;
-    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str(message), w.now, why), VCX_OK);
+    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str(message), NULL, w.now, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     world_settle(&w);
     sent = vcx_json_read(pbay_str(message), "sent", why);
     assert_true(json_equal(w.sides[ALICE].message, sent));
     json_decref(sent);
-    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str("{\"@type\":\"https://a/b/1.0/c\"}"), w.now, why),
-                     VCX_OK);
+    assert_int_equal(
+        vcx_core_send(core, p.invitee_id, pbay_str("{\"@type\":\"https://a/b/1.0/c\"}"), NULL, w.now, NULL, why),
+        VCX_OK);
     world_turn(&w, BOB);
     world_settle(&w);
     assert_int_equal(strlen(vcx_text(w.sides[ALICE].message, "@id")), VCX_UUID - 1);
-    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str("{\"a\":1}"), w.now, why), VCX_OK);
+    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str("{\"a\":1}"), NULL, w.now, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     world_settle(&w);
     assert_string_equal(vcx_text(w.sides[ALICE].message, "content"), "{\"a\":1}");
-    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str("\xff"), w.now, why), VCX_E_OPTION);
+    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str("\xff"), NULL, w.now, NULL, why), VCX_E_OPTION);
     forget(&w);
-    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str(ping), w.now, why), VCX_OK);
+    assert_int_equal(vcx_core_send(core, p.invitee_id, pbay_str(ping), NULL, w.now, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     world_settle(&w);
     assert_string_equal(w.sides[ALICE].trace, "pinged ");
@@ -299,18 +310,19 @@ static void test_end(void **state)
     assert_int_equal(vcx_core_revoke(w.sides[ALICE].core, p.inviter_id, why), VCX_OK);
     assert_int_equal(vcx_core_revoke(w.sides[ALICE].core, p.inviter_id, why), VCX_E_STATE);
     world_turn(&w, ALICE);
-    assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, why), VCX_OK);
+    assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     assert_false(world_deliver(&w, 0, false, why));
     assert_non_null(strstr(why, "state 7"));
     assert_int_equal(w.mail_n, 0); /* answered by nothing */
-    assert_int_equal(vcx_core_send(w.sides[ALICE].core, p.inviter_id, pbay_str("x"), w.now, why), VCX_E_NOT_READY);
+    assert_int_equal(vcx_core_send(w.sides[ALICE].core, p.inviter_id, pbay_str("x"), NULL, w.now, NULL, why),
+                     VCX_E_NOT_READY);
     assert_int_equal(vcx_core_delete(w.sides[ALICE].core, p.inviter_id, why), VCX_OK);
     assert_null(vcx_core_find(w.sides[ALICE].core, p.inviter_id));
     assert_int_equal(vcx_core_delete(w.sides[ALICE].core, p.inviter_id, why), VCX_E_HANDLE);
     world_turn(&w, ALICE);
     assert_string_equal(w.sides[ALICE].trace, "4>7 7>0 ");
-    assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, why), VCX_OK);
+    assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     assert_false(world_deliver(&w, 0, false, why));
     world_close(&w);

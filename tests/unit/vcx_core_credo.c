@@ -23,8 +23,9 @@ static const uint8_t *any_secret(const void *self, const uint8_t key[VCX_KEY])
     return self;
 }
 
-static bool no_key(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY])
+static bool no_key(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY])
 {
+    (void)ephemeral;
     (void)self;
     (void)key;
     return vcx_why(why, "no new keys");
@@ -47,6 +48,7 @@ static json_t *stored(const struct replay *r)
                   "seen", "", "invitation_id", vcx_text(thread, "pthid"), "invitation", "expires_at",
                   (json_int_t)NOW + 1000, "on_expiry", VCX_EXPIRED);
 
+    json_object_set_new(json, "inviter", json_string(r->own));
     if (r->role == VCX_INVITEE) {
         json_object_set_new(json, "inviter", json_string(first_to(one)));
         json_object_set_new(json, "request_id", json_string(vcx_text(message, "@id")));

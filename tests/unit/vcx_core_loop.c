@@ -85,9 +85,9 @@ static void act_talk(struct story *s)
     char why[VCX_WHY];
 
     if (world_dice(&s->w, 2))
-        (void)vcx_core_ping(core, id_of(s, side), NULL, why);
+        (void)vcx_core_ping(core, id_of(s, side), NULL, NULL, why);
     else
-        s->said[side] += vcx_core_send(core, id_of(s, side), pbay_str("hello"), s->w.now, why) == VCX_OK;
+        s->said[side] += vcx_core_send(core, id_of(s, side), pbay_str("hello"), NULL, s->w.now, NULL, why) == VCX_OK;
     world_turn(&s->w, side);
 }
 

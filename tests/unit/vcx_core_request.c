@@ -170,7 +170,7 @@ static void test_single_use(void **state)
     for (int i = 0; i < 2 * VCX_MAX_BURST; i++)
         world_refused(&w, ALICE, p.inviter_id, mallory, other, "has been used", VCX_ACCEPTED);
     assert_true(w.sides[ALICE].lost <= VCX_MAX_BURST); /* a storm of them is not answered */
-    assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, why), VCX_OK);
+    assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     world_settle(&w);
     assert_non_null(strstr(w.sides[BOB].trace, "ponged")); /* but Bob is */

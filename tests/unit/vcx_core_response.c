@@ -227,7 +227,7 @@ static void test_implicit_completion(void **state)
     (void)state;
     assert_true(world_deliver(&w, 0, false, why));
     world_drop(&w, 0); /* the complete is lost */
-    assert_int_equal(vcx_core_send(w.sides[BOB].core, p.invitee_id, pbay_str("hello"), w.now, why), VCX_OK);
+    assert_int_equal(vcx_core_send(w.sides[BOB].core, p.invitee_id, pbay_str("hello"), NULL, w.now, NULL, why), VCX_OK);
     world_turn(&w, BOB);
     world_settle(&w);
     assert_string_equal(w.sides[ALICE].trace, "0>1 1>2 2>3 3>4 message ");
@@ -277,18 +277,18 @@ static void test_ping_storm(void **state)
     world_connect(&w, &p, VCX_DIDEXCHANGE);
     w.sides[ALICE].trace[0] = w.sides[BOB].trace[0] = 0;
     for (int i = 0; i < 5 * VCX_MAX_BURST; i++) {
-        assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, why), VCX_OK);
+        assert_int_equal(vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, NULL, why), VCX_OK);
         world_turn(&w, BOB);
         (void)world_deliver(&w, w.mail_n - 1, false, why);
     }
     assert_int_equal(w.mail_n, VCX_MAX_BURST); /* pongs */
     assert_int_equal(strlen(w.sides[ALICE].trace), VCX_MAX_BURST * strlen("pinged "));
     w.now -= 3600 * 1000; /* the clock is put back: no mute hour */
-    (void)vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, why);
+    (void)vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, NULL, why);
     world_turn(&w, BOB);
     assert_false(world_deliver(&w, w.mail_n - 1, false, why));
     w.now += 1000;
-    (void)vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, why);
+    (void)vcx_core_ping(w.sides[BOB].core, p.invitee_id, NULL, NULL, why);
     world_turn(&w, BOB);
     assert_true(world_deliver(&w, w.mail_n - 1, false, why));
     world_close(&w);

@@ -150,8 +150,9 @@ static void test_refused(void **state)
 
 /* ---- bounds ---- */
 
-static bool count_key(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY])
+static bool count_key(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY])
 {
+    (void)ephemeral;
     (void)why;
     memset(key, 0, VCX_KEY);
     memcpy(key, self, sizeof(uint32_t));
@@ -159,8 +160,9 @@ static bool count_key(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY])
     return true;
 }
 
-static bool no_key(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY])
+static bool no_key(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY])
 {
+    (void)ephemeral;
     (void)self;
     (void)key;
     return vcx_why(why, "the disk is full");
@@ -193,16 +195,19 @@ static void test_connections(void **state)
 
     (void)state;
     while (n < VCX_MAX_CONNECTIONS) {
-        assert_int_equal(vcx_core_create(core, pbay_str(""), VCX_AUTO, id, why), VCX_OK);
+        assert_int_equal(
+            vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str(""), .wish = VCX_AUTO}, id, why), VCX_OK);
         take_all(core);
     }
-    assert_int_equal(vcx_core_create(core, pbay_str(""), VCX_AUTO, id, why), VCX_E_NOT_READY);
+    assert_int_equal(vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str(""), .wish = VCX_AUTO}, id, why),
+                     VCX_E_NOT_READY);
     vcx_core_destroy(&core);
     assert_null(core);
     vcx_core_destroy(&core);
     conf.new_key = no_key;
     core = vcx_core_new(&conf);
-    assert_int_equal(vcx_core_create(core, pbay_str(""), VCX_AUTO, id, why), VCX_E_ACCESS);
+    assert_int_equal(vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str(""), .wish = VCX_AUTO}, id, why),
+                     VCX_E_ACCESS);
     vcx_core_destroy(&core);
 }
 
@@ -221,7 +226,7 @@ static void test_actions(void **state)
     world_follow(&w, &p, VCX_AUTO);
     core = w.sides[ALICE].core;
     for (char id[VCX_UUID]; n < VCX_MAX_ACTIONS; n++) {
-        if (vcx_core_create(core, pbay_str(""), VCX_AUTO, id, why))
+        if (vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str(""), .wish = VCX_AUTO}, id, why))
             break;
     }
     assert_int_equal(n, VCX_MAX_ACTIONS - VCX_MAX_TURN + 1);

@@ -43,11 +43,12 @@ static const uint8_t *secret_of(const void *self, const uint8_t key[VCX_KEY])
     return NULL;
 }
 
-static bool new_key(void *self, uint8_t key[VCX_KEY], char why[VCX_WHY])
+static bool new_key(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY])
 {
     struct core_side *s = self;
     uint8_t seed[VCX_KEY];
 
+    (void)ephemeral;
     if (s->key_n == MAX_SIDE_KEYS)
         return vcx_why(why, "the test's wallet is full");
     fill(s->world, seed, sizeof seed);
@@ -246,7 +247,9 @@ void world_offer(struct core_world *w, struct core_pair *p, enum vcx_protocol wi
     char why[VCX_WHY] = "";
 
     p->invitee = 1 - p->inviter;
-    assert_int_equal(vcx_core_create(core, pbay_str("inviter's"), wish, p->inviter_id, why), VCX_OK);
+    assert_int_equal(vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str("inviter's"), .wish = wish},
+                                     p->inviter_id, why),
+                     VCX_OK);
     assert_int_equal(vcx_core_connect(core, p->inviter_id, &options, w->now, why), VCX_OK);
     world_turn(w, p->inviter);
 }
@@ -262,7 +265,8 @@ void world_follow(struct core_world *w, struct core_pair *p, enum vcx_protocol w
     assert_int_equal(vcx_core_invite(w->sides[p->inviter].core, p->inviter_id, &invitation, why), VCX_OK);
     assert_true(vcx_invite_url(&text, "https://invite.example/", invitation));
     json_decref(invitation);
-    if (vcx_core_create_with_invite(core, pbay_str("invitee's"), vcx_view(&text), wish, p->invitee_id, why) ||
+    if (vcx_core_create_with_invite(core, &(struct vcx_create){.source_id = pbay_str("invitee's"), .wish = wish},
+                                    vcx_view(&text), p->invitee_id, why) ||
         vcx_core_connect(core, p->invitee_id, &options, w->now, why))
         fail_msg("%s", why);
     pb_buf_fini(&text);
