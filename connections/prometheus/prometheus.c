@@ -11,7 +11,7 @@
 #include <utlist.h>
 
 #include "connections/prometheus/metrics.h"
-#include "connections/webhook/web.h"
+#include "connections/webhook/web_link.h"
 #include "pbay_dialogue.h"
 #include "schema/protocols/prometheus.h"
 
@@ -155,6 +155,20 @@ static void begin_dialogues(struct prometheus *s)
     assert(s->dialogues); /* built in */
 }
 
+static void wake(void *self)
+{
+    const struct prometheus *s = self;
+
+    pbay_link_timer(s->link, 0);
+}
+
+static void log_line(void *self, const char *line)
+{
+    const struct prometheus *s = self;
+
+    pbay_link_log(s->link, "%s", line);
+}
+
 static enum pbay_err prometheus_connect(void *self, struct pbay_link *link)
 {
     static const char *const methods[] = {"GET", "HEAD", NULL};
@@ -169,16 +183,18 @@ static enum pbay_err prometheus_connect(void *self, struct pbay_link *link)
     if (err)
         return err;
     begin_dialogues(s);
-    return web_start(&s->web, link,
-                     &(struct web_opt){.host_key = "host",
-                                       .host = host,
-                                       .port = s->config.port,
-                                       .path = PATH,
-                                       .methods = methods,
-                                       .limits = s->config.limits,
-                                       .max_body_total = PAGES * (uint64_t)s->config.max_page,
-                                       .complete = on_complete,
-                                       .owner = s});
+    return web_link_start(&s->web, link,
+                          &(struct web_opt){.host_key = "config.host",
+                                            .host = host,
+                                            .port = s->config.port,
+                                            .path = PATH,
+                                            .methods = methods,
+                                            .limits = s->config.limits,
+                                            .max_body_total = PAGES * (uint64_t)s->config.max_page,
+                                            .complete = on_complete,
+                                            .wake = wake,
+                                            .log = log_line,
+                                            .owner = s});
 }
 
 /* ---- messages become answers ---- */
@@ -300,7 +316,7 @@ static void make_envelope(const struct answer *a, struct pbay_envelope *e)
 
 static void turn(struct prometheus *s)
 {
-    web_set_timer(&s->web, web_turn(&s->web));
+    web_set_timer(s->link, web_turn(&s->web));
 }
 
 static enum pbay_err prometheus_receive(void *self, struct pbay_envelope *e, uint64_t *tag)

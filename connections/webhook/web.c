@@ -3,7 +3,6 @@
 #include <arpa/inet.h>
 #include <assert.h>
 #include <netinet/in.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,13 +13,11 @@
 
 #include "connections/http_server/http_text.h"
 
-#define COUNT(table) (sizeof(table) / sizeof *(table))
-#define AT(member)   offsetof(struct web_limits, member)
-#define MAX_RUNS     16           /* of libmicrohttpd in one turn */
-#define SWEEP_MS     100          /* between two looks at all connections */
-#define POOL_OTHERS  8192         /* bytes that libmicrohttpd needs for a connection beside the head, twice */
-#define SPARE_FDS    ((rlim_t)64) /* for the rest of the process */
-#define MAX_PATH     1024         /* bytes of the path that is listened at */
+#define MAX_RUNS    16           /* of libmicrohttpd in one turn */
+#define SWEEP_MS    100          /* between two looks at all connections */
+#define POOL_OTHERS 8192         /* bytes that libmicrohttpd needs for a connection beside the head, twice */
+#define SPARE_FDS   ((rlim_t)64) /* for the rest of the process */
+#define MAX_PATH    1024         /* bytes of the path that is listened at */
 
 int64_t web_now(void)
 {
@@ -28,20 +25,6 @@ int64_t web_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* ---- configuration ---- */
-
-enum pbay_err web_limits_load(struct web_limits *limits, struct pbay_link *link)
-{
-    static const struct pbay_config_number numbers[] = {
-        {"max_connections", AT(max_connections), 512, 1, 65536},
-        {"max_connections_per_address", AT(max_connections_per_address), 32, 1, 65536},
-        {"max_header_bytes", AT(max_header_bytes), 8192, 256, 65536},
-        {"request_timeout", AT(request_timeout), 10, 1, 3600},
-    };
-
-    return pbay_link_config_numbers(link, numbers, COUNT(numbers), limits);
 }
 
 bool web_is_path(const char *path)
@@ -177,12 +160,14 @@ static unsigned connection_limit(const struct web *w)
 {
     rlim_t wanted = w->opt.limits.max_connections;
     struct rlimit limit;
+    char line[128];
 
     if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= wanted + SPARE_FDS)
         return (unsigned)wanted;
     wanted = limit.rlim_cur > 2 * SPARE_FDS ? limit.rlim_cur - SPARE_FDS : SPARE_FDS;
-    pbay_link_log(w->link, "at most %u connections: the limit of open files is %u", (unsigned)wanted,
-                  (unsigned)limit.rlim_cur);
+    snprintf(line, sizeof line, "at most %u connections: the limit of open files is %u", (unsigned)wanted,
+             (unsigned)limit.rlim_cur);
+    w->opt.log(w->opt.owner, line);
     return (unsigned)wanted;
 }
 
@@ -197,22 +182,24 @@ static struct MHD_Daemon *start(struct web *w)
                             MHD_OPTION_NOTIFY_CONNECTION, on_connection, w, MHD_OPTION_END);
 }
 
-enum pbay_err web_start(struct web *w, struct pbay_link *link, const struct web_opt *opt)
+enum pbay_err web_start(struct web *w, const struct web_opt *opt, char why[WEB_WHY])
 {
+    char line[sizeof w->authority + MAX_PATH + 32];
     enum pbay_err err = PBAY_OK;
 
-    assert(!w->daemon && web_is_path(opt->path));
-    *w = (struct web){.link = link, .opt = *opt, .sweep_at = WEB_NEVER};
-    w->listen_fd = web_listen(w, &err);
+    assert(!w->daemon && (opt->path ? web_is_path(opt->path) : opt->methods_at != NULL));
+    *w = (struct web){.opt = *opt, .sweep_at = WEB_NEVER};
+    w->listen_fd = web_listen(w, &err, why);
     if (w->listen_fd < 0)
         return err;
     w->daemon = start(w);
     if (!w->daemon) {
         close(w->listen_fd);
-        return pbay_link_fail(link, PBAY_IO, "cannot start: %s",
-                              w->complaint[0] ? w->complaint : "no reason was given");
+        snprintf(why, WEB_WHY, "cannot start: %s", w->complaint[0] ? w->complaint : "no reason was given");
+        return PBAY_IO;
     }
-    pbay_link_log(link, "listening on http://%s%s", w->authority, w->opt.path);
+    snprintf(line, sizeof line, "listening on http://%s%s", w->authority, w->opt.path ? w->opt.path : "/");
+    w->opt.log(w->opt.owner, line);
     return PBAY_OK;
 }
 
@@ -241,13 +228,6 @@ int64_t web_turn(struct web *w)
     if (MHD_get_timeout(w->daemon, &wait) == MHD_YES && wait < INT32_MAX)
         return earlier(w->sweep_at, web_now() + (int64_t)wait);
     return w->sweep_at;
-}
-
-void web_set_timer(struct web *w, int64_t due)
-{
-    int64_t now = web_now(), left = due > now ? due - now : 1; /* never 0: the others have their turn first */
-
-    pbay_link_timer(w->link, due == WEB_NEVER ? -1 : (int)earlier(left, INT32_MAX));
 }
 
 int web_fd(const struct web *w)

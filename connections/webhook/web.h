@@ -1,9 +1,10 @@
-/* A small HTTP listener, for packages that answer at one path and need no more. One thread: the ops thread.
- * libmicrohttpd runs in external epoll mode and is only ever entered from web_turn.
+/* A small HTTP listener, for processes that answer at a few paths and need no more. One thread. libmicrohttpd runs in
+ * external epoll mode and is only ever entered from web_turn. It knows nothing of links and packages.
  *
  *   web.c           the daemon and its loop; connections: how long they may take, how many of one address
  *   web_request.c   what a request must be like, and answers
  *   web_listen.c    the listening socket
+ *   web_link.c      what a connection package does with it
  *
  * A connection brings one request and is closed behind its answer: so there is nothing that a second server could read
  * otherwise than this one (request smuggling), and one deadline bounds all that a client may do. */
@@ -13,17 +14,19 @@
 #include <microhttpd.h>
 #include <sys/socket.h>
 
-#include "node/pbay_conn.h"
+#include "pbay_envelope.h"
+#include "pbay_err.h"
 #include "schema/buf.h"
 
 #define WEB_NEVER    INT64_MAX
 #define WEB_TEXT     "text/plain; charset=utf-8"
 #define WEB_MAX_HOST 255 /* bytes of the configured host */
+#define WEB_WHY      512 /* bytes of a reason, NUL included */
 
 struct web;
 struct web_request;
 
-/* Keys that every package with this listener has. */
+/* Keys that everything with this listener has. */
 struct web_limits {
     uint32_t max_connections, max_connections_per_address, max_header_bytes, request_timeout;
 };
@@ -31,15 +34,22 @@ struct web_limits {
 struct web_opt {
     const char *host_key; /* how the key of the host is called, for what is said about it */
     const char *host;
-    uint32_t port; /* 0 = any */
-    const char *path;
-    const char *const *methods; /* ends with NULL; others are answered 405 */
+    uint32_t port;                                                     /* 0 = any */
+    const char *path;                                                  /* NULL = methods_at decides */
+    const char *const *methods;                                        /* ends with NULL; others are answered 405 */
+    const char *const *(*methods_at)(void *owner, const char *target); /* the same of a target; NULL = 404 */
     struct web_limits limits;
     uint32_t max_body_bytes;
     uint64_t max_body_total; /* bodies that came and answers that are written, together */
 
     /* A request is complete: answer it now, or later; until then it waits. Called from web_turn. */
     void (*complete)(void *owner, struct web_request *r);
+
+    /* A turn is due at once: an answer was given outside of one. */
+    void (*wake)(void *owner);
+
+    /* A line for the log. */
+    void (*log)(void *owner, const char *line);
     void *owner;
 };
 
@@ -53,11 +63,13 @@ struct web_request {
     int fd;
     enum web_state state;
     bool begun, counted;
-    uint64_t address; /* counted: of one IPv4 address or IPv6 /64 */
-    int64_t due;      /* cut then; WEB_NEVER */
-    unsigned fault;   /* the status that refuses it; 0 = none */
-    const char *why;  /* a static string */
-    char *target;     /* as it came */
+    uint64_t address;           /* counted: of one IPv4 address or IPv6 /64 */
+    int64_t due;                /* cut then; WEB_NEVER */
+    unsigned fault;             /* the status that refuses it; 0 = none */
+    const char *why;            /* a static string */
+    char *target;               /* as it came */
+    const char *const *methods; /* of its target */
+    const char *const *fields;  /* the owner's: further headers of the answer, names and values by turns, then NULL */
     char method[40], version[12];
     uint64_t length, discarded; /* length: as announced; 0 = none, or in chunks */
     char *body;
@@ -66,7 +78,6 @@ struct web_request {
 };
 
 struct web {
-    struct pbay_link *link;
     struct web_opt opt;
     struct MHD_Daemon *daemon;
     int listen_fd;                     /* libmicrohttpd's, until web_quiesce */
@@ -81,14 +92,11 @@ struct web {
 /* Milliseconds of the monotonic clock. */
 int64_t web_now(void);
 
-/* Read the keys of web_limits. PBAY_OK; PBAY_CONFIG = pbay_link_fail has said which. */
-enum pbay_err web_limits_load(struct web_limits *limits, struct pbay_link *link);
-
 /* Is this a path, without a query, that can be listened at? */
 bool web_is_path(const char *path);
 
-/* Listen. PBAY_OK; else pbay_link_fail has said why. stop takes a web that was never started; nothing may wait. */
-enum pbay_err web_start(struct web *w, struct pbay_link *link, const struct web_opt *opt);
+/* Listen. PBAY_OK; PBAY_CONFIG, PBAY_IO = why. stop takes a web that was never started; nothing may wait. */
+enum pbay_err web_start(struct web *w, const struct web_opt *opt, char why[WEB_WHY]);
 void web_stop(struct web *w);
 
 /* Readable when web_turn has something to do; -1 = not started. */
@@ -96,9 +104,6 @@ int web_fd(const struct web *w);
 
 /* Read, write, and cut whose time is over. Returns when the next turn is due, or WEB_NEVER. */
 int64_t web_turn(struct web *w);
-
-/* Set the link's timer for then. */
-void web_set_timer(struct web *w, int64_t due);
 
 /* Accept nobody any more. */
 void web_quiesce(struct web *w);

@@ -22,7 +22,7 @@ size_t web_keep_escapes(void *web, struct MHD_Connection *mhd, char *text);
 
 /* ---- web_listen.c ---- */
 
-/* A listening socket; w->authority. -1 = pbay_link_fail has said why, and *err is the code. */
-int web_listen(struct web *w, enum pbay_err *err);
+/* A listening socket; w->authority. -1 = why, and *err is the code. */
+int web_listen(struct web *w, enum pbay_err *err, char why[WEB_WHY]);
 
 #endif

@@ -37,7 +37,7 @@ static void note_authority(struct web *w, int fd)
              port);
 }
 
-int web_listen(struct web *w, enum pbay_err *err)
+int web_listen(struct web *w, enum pbay_err *err, char why[WEB_WHY])
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *list, *a;
     char port[12];
@@ -46,17 +46,19 @@ int web_listen(struct web *w, enum pbay_err *err)
     snprintf(port, sizeof port, "%u", w->opt.port);
     error = getaddrinfo(w->opt.host, port, &hints, &list);
     if (error) {
-        *err = pbay_link_fail(w->link, PBAY_CONFIG, "config.%s: %s: %s", w->opt.host_key, w->opt.host,
-                              gai_strerror(error));
+        *err = PBAY_CONFIG;
+        snprintf(why, WEB_WHY, "%s: %s: %s", w->opt.host_key, w->opt.host, gai_strerror(error));
         return -1;
     }
     for (a = list; a && fd < 0; a = a->ai_next)
         fd = open_socket(a);
     error = errno;
     freeaddrinfo(list);
-    if (fd < 0)
-        *err = pbay_link_fail(w->link, PBAY_IO, "bind %s:%s: %s", w->opt.host, port, strerror(error));
-    else
+    if (fd >= 0) {
         note_authority(w, fd);
-    return fd;
+        return fd;
+    }
+    *err = PBAY_IO;
+    snprintf(why, WEB_WHY, "bind %s:%s: %s", w->opt.host, port, strerror(error));
+    return -1;
 }

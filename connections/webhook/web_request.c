@@ -33,12 +33,12 @@ static void drop_body(struct web_request *r)
     hold(r, 0);
 }
 
-static void add_allow(const struct web *w, struct MHD_Response *response)
+static void add_allow(const struct web_request *r, struct MHD_Response *response)
 {
     char allow[128] = "";
     size_t n = 0;
 
-    for (const char *const *method = w->opt.methods; *method && n < sizeof allow; method++)
+    for (const char *const *method = r->methods; *method && n < sizeof allow; method++)
         n += (size_t)snprintf(allow + n, sizeof allow - n, "%s%s", n ? ", " : "", *method);
     MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, allow);
 }
@@ -55,7 +55,7 @@ static void queue(struct web_request *r, unsigned status, struct MHD_Response *r
         web_cut(r);
     if (suspended) {
         MHD_resume_connection(r->mhd);
-        pbay_link_timer(r->web->link, 0); /* for the turn that writes it: nothing else wakes us */
+        r->web->opt.wake(r->web->opt.owner); /* for the turn that writes it: nothing else wakes us */
     }
 }
 
@@ -72,7 +72,9 @@ static void give(struct web_request *r, unsigned status, const char *type, struc
     if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
         MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, RETRY_AFTER);
     if (status == MHD_HTTP_METHOD_NOT_ALLOWED)
-        add_allow(r->web, response);
+        add_allow(r, response);
+    for (const char *const *f = r->fields; f && *f; f += 2)
+        MHD_add_response_header(response, f[0], f[1]);
     queue(r, status, response);
     MHD_destroy_response(response);
 }
@@ -168,16 +170,20 @@ static bool check_headers(struct web_request *r)
     return check_framing(&w);
 }
 
-static bool is_here(const struct web *w, const char *target)
+/* NULL = nothing is there. */
+static const char *const *methods_at(const struct web *w, const char *target)
 {
-    size_t n = strlen(w->opt.path);
+    size_t n;
 
-    return strncmp(target, w->opt.path, n) == 0 && (target[n] == '\0' || target[n] == '?');
+    if (!w->opt.path)
+        return w->opt.methods_at(w->opt.owner, target);
+    n = strlen(w->opt.path);
+    return strncmp(target, w->opt.path, n) == 0 && (target[n] == '\0' || target[n] == '?') ? w->opt.methods : NULL;
 }
 
-static bool is_allowed(const struct web *w, const char *method)
+static bool is_allowed(const struct web_request *r, const char *method)
 {
-    for (const char *const *m = w->opt.methods; *m; m++) {
+    for (const char *const *m = r->methods; *m; m++) {
         if (strcmp(*m, method) == 0)
             return true;
     }
@@ -192,9 +198,10 @@ static bool check_head(struct web_request *r)
 
 static bool check_purpose(struct web *w, struct web_request *r, const char *method)
 {
-    if (!is_here(w, r->target))
+    r->methods = methods_at(w, r->target);
+    if (!r->methods)
         return refuse(r, MHD_HTTP_NOT_FOUND, "nothing is here");
-    if (!is_allowed(w, method))
+    if (!is_allowed(r, method))
         return refuse(r, MHD_HTTP_METHOD_NOT_ALLOWED, "this method");
     if (r->length > w->opt.max_body_bytes)
         return refuse(r, MHD_HTTP_CONTENT_TOO_LARGE, "the body");

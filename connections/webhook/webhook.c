@@ -233,6 +233,20 @@ static void webhook_disconnect(void *self)
     webhook_config_fini(&s->config);
 }
 
+static void wake(void *self)
+{
+    const struct webhook *s = self;
+
+    pbay_link_timer(s->link, 0);
+}
+
+static void log_line(void *self, const char *line)
+{
+    const struct webhook *s = self;
+
+    pbay_link_log(s->link, "%s", line);
+}
+
 static enum pbay_err webhook_connect(void *self, struct pbay_link *link)
 {
     static const char *const methods[] = {"POST", NULL};
@@ -247,17 +261,19 @@ static enum pbay_err webhook_connect(void *self, struct pbay_link *link)
     if (err)
         return err;
     s->protocols = pbay_protocols_new();
-    return web_start(&s->web, link,
-                     &(struct web_opt){.host_key = "webhook_address",
-                                       .host = c->address,
-                                       .port = c->port,
-                                       .path = c->path,
-                                       .methods = methods,
-                                       .limits = c->limits,
-                                       .max_body_bytes = c->max_body_bytes,
-                                       .max_body_total = c->max_body_total,
-                                       .complete = on_complete,
-                                       .owner = s});
+    return web_link_start(&s->web, link,
+                          &(struct web_opt){.host_key = "config.webhook_address",
+                                            .host = c->address,
+                                            .port = c->port,
+                                            .path = c->path,
+                                            .methods = methods,
+                                            .limits = c->limits,
+                                            .max_body_bytes = c->max_body_bytes,
+                                            .max_body_total = c->max_body_total,
+                                            .complete = on_complete,
+                                            .wake = wake,
+                                            .log = log_line,
+                                            .owner = s});
 }
 
 /* ---- hooks become envelopes ---- */
@@ -275,7 +291,7 @@ static void turn(struct webhook *s)
         due = s->given->deadline;
     if (s->queued && s->queued->deadline < due)
         due = s->queued->deadline;
-    web_set_timer(&s->web, due);
+    web_set_timer(s->link, due);
 }
 
 /* An event may come twice - its source repeats it when it is not sure - so an agent that died with it is no reason not

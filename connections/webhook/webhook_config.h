@@ -3,7 +3,7 @@
 #ifndef WEBHOOK_CONFIG_H
 #define WEBHOOK_CONFIG_H
 
-#include "connections/webhook/web.h"
+#include "connections/webhook/web_link.h"
 #include "pbay_message.h"
 
 #define WEBHOOK_MAX_KEY 4096 /* bytes of a key file */
