@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "broker/guard.h"
 #include "schema/buf.h"
 
 #define MAX_EVENTS      1024 /* kept for /v1/events */
@@ -220,14 +221,16 @@ static json_t *get_streams(struct pb_admin *a, struct MHD_Connection *c)
 
 static json_t *get_broker(struct pb_admin *a, struct MHD_Connection *c)
 {
+    struct pb_guard_counts guard = pb_guard_counts();
     struct pb_core_view v;
 
     (void)c;
     pb_core_view(a->core, &v);
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "pool", (json_int_t)v.pool, "pool_used",
-                     (json_int_t)v.pool_used, "nodes", (json_int_t)v.nodes, "streams", (json_int_t)v.streams, "links",
-                     (json_int_t)v.links, "waiting", (json_int_t)v.waiting, "draining", v.draining, "in_grace",
-                     v.in_grace);
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:{s:I, s:I, s:I, s:I}}", "pool", (json_int_t)v.pool,
+                     "pool_used", (json_int_t)v.pool_used, "nodes", (json_int_t)v.nodes, "streams",
+                     (json_int_t)v.streams, "links", (json_int_t)v.links, "waiting", (json_int_t)v.waiting, "draining",
+                     v.draining, "in_grace", v.in_grace, "guard", "accepted", (json_int_t)guard.accepted, "no_room",
+                     (json_int_t)guard.no_room, "strangers", (json_int_t)guard.strangers, "cut", (json_int_t)guard.cut);
 }
 
 static const struct {

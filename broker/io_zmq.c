@@ -7,6 +7,7 @@
 #include <zmq.h>
 
 #include "broker/engine.h"
+#include "broker/guard.h"
 #include "schema/buf.h"
 
 #define MOVE_MIN      4096   /* smaller messages are copied by the core; these may go on as they came */
@@ -129,9 +130,12 @@ static void take_message(struct router *r, const struct pb_engine_user *user, zm
     static uint8_t malformed[] = {0xc1};
     struct pb_event ev = {.rid = {zmq_msg_data(rid), zmq_msg_size(rid)}};
     bool whole = !has_more(body);
-    struct message *kept = whole ? own(body) : NULL;
-    zmq_msg_t *source = kept ? &kept->m : body;
+    struct message *kept;
+    zmq_msg_t *source;
 
+    pb_guard_taken(zmq_msg_get(body, ZMQ_SRCFD));
+    kept = whole ? own(body) : NULL;
+    source = kept ? &kept->m : body;
     ev.p = whole ? zmq_msg_data(source) : malformed;
     ev.n = whole ? zmq_msg_size(source) : sizeof malformed;
     ev.msg = kept;

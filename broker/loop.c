@@ -14,6 +14,7 @@
 
 #include "broker/capture.h"
 #include "broker/engine.h"
+#include "broker/guard.h"
 #include "schema/buf.h"
 
 #define DRAIN_MESSAGES 256  /* received in one turn before what was decided is sent */
@@ -29,6 +30,7 @@ struct pb_loop {
     bool stop; /* SIGTERM has come */
     struct pb_core *core;
     struct pb_engine_user user;
+    struct pb_guard_counts guarded; /* told of */
 };
 
 int64_t pb_loop_now(void)
@@ -102,6 +104,15 @@ static enum pbay_err open_events(struct pb_loop *loop, const struct pbay_agent_c
     return pb_io_zmq_bind(loop->events, events, error);
 }
 
+/* Without it the broker is what libzmq is. */
+static void test_guard(void *context, const char *run_dir)
+{
+    char why[200];
+
+    if (!pb_guard_self_test(context, run_dir, why))
+        fprintf(stderr, "patchbay-broker: WARNING: no guard against floods of connections and bytes: %s\n", why);
+}
+
 enum pbay_err pb_loop_open(const struct pbay_agent_conf *conf, struct pb_loop **out, struct pbay_conf_error *error)
 {
     struct pb_loop *loop = pb_alloc(sizeof *loop);
@@ -109,9 +120,8 @@ enum pbay_err pb_loop_open(const struct pbay_agent_conf *conf, struct pb_loop **
 
     *out = loop;
     loop->user = (struct pb_engine_user){loop, take, next, gone};
-    /* libzmq draws routing ids of peers without one from it: they must not be guessed */
-    srandom((unsigned)pb_loop_random());
     loop->context = zmq_ctx_new();
+    test_guard(loop->context, conf->run_dir);
     loop->signals = open_signals();
     loop->capture = pb_capture_open();
     err = open_events(loop, conf, error);
@@ -151,6 +161,23 @@ static void publish_notes(struct pb_loop *loop, struct pb_admin *admin)
             zmq_send(loop->events, text, strlen(text), ZMQ_DONTWAIT);
         free(text);
     }
+}
+
+/* At most once a tick. */
+static void tell_guarded(struct pb_loop *loop)
+{
+    struct pb_guard_counts now = pb_guard_counts(), *before = &loop->guarded;
+
+    if (now.no_room != before->no_room)
+        fprintf(stderr, "patchbay-broker: %llu connections closed: no free descriptors\n",
+                (unsigned long long)(now.no_room - before->no_room));
+    if (now.strangers != before->strangers)
+        fprintf(stderr, "patchbay-broker: %llu connections closed: another user's processes\n",
+                (unsigned long long)(now.strangers - before->strangers));
+    if (now.cut != before->cut)
+        fprintf(stderr, "patchbay-broker: %llu peers cut: they sent too much without one whole message\n",
+                (unsigned long long)(now.cut - before->cut));
+    *before = now;
 }
 
 static int wait_ms(const struct pb_loop *loop, int64_t due, const struct pb_admin *admin)
@@ -203,6 +230,7 @@ static int64_t turn(struct pb_loop *loop, struct pb_admin *admin, const struct p
     if (loop->now >= due) {
         tick.now = loop->now;
         due = pb_core_step(loop->core, &tick);
+        tell_guarded(loop);
     }
     pb_core_flush(loop->core);
     loop->engine->send(loop->engine, &loop->user);
