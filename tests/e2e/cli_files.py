@@ -271,7 +271,7 @@ def lists(demo):
     e2e.check(os.access(stub["executable"], os.X_OK) and stub["dir"] == os.path.join(SHARE, "patchbay", "connections", "stub"), stub)
     e2e.check((weather["there"], weather["can_build"], weather["dir"]) == (False, True, f.path("connections", "weather")), weather)
     from_ = {row["id"]: row["from"] for row in root["protocols"]}
-    e2e.check(from_["fetchai/default:1.0.0"] == "shipped" and "protocols" in from_.values() and len(from_) == 7, from_)
+    e2e.check(from_["fetchai/default:1.0.0"] == "shipped" and "protocols" in from_.values() and len(from_) == 8, from_)
     said = f.run(0, "list")
     e2e.check("missing; `patchbay build %s` makes it" % weather["dir"] in said, said)
     e2e.check(re.search(r"^fetchai/stub:0.21.3 .* 3  /.*/libexec/patchbay/stub$", said, re.M), said)
