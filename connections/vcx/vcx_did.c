@@ -110,10 +110,11 @@ bool vcx_peer4_short(struct pbay_str did, char brief[VCX_MAX_SHORT], char why[VC
     return true;
 }
 
-/* Ours has two keys, the second for peers that look for key agreement; keys of mediators are did:keys. */
+/* Ours has two keys, the second for peers that look for key agreement. A mediator's key is a reference into the
+ * document of its did:key, with the fragment: credo-ts looks no further than for that. */
 static json_t *peer4_document(const struct vcx_address *a)
 {
-    char verkey[VCX_MAX_VERKEY], agreement[VCX_MAX_VERKEY], routing[VCX_MAX_DID_KEY];
+    char verkey[VCX_MAX_VERKEY], agreement[VCX_MAX_VERKEY], routing[VCX_MAX_MULTIKEY];
     json_t *keys;
     uint8_t x[VCX_KEY];
 
@@ -123,8 +124,8 @@ static json_t *peer4_document(const struct vcx_address *a)
     vcx_verkey_text(x, agreement);
     keys = json_array();
     for (size_t i = 0; i < a->routing_n; i++) {
-        vcx_did_key_text(VCX_ED25519, a->routing[i], routing);
-        json_array_append_new(keys, json_string(routing));
+        vcx_multikey_text(VCX_ED25519, a->routing[i], routing);
+        json_array_append_new(keys, json_sprintf("did:key:%s#%s", routing, routing));
     }
     return json_pack("{s:[s], s:[{s:s, s:s, s:s, s:i, s:[s], s:o}], s:[{s:s, s:s, s:s}], s:[{s:s, s:s, s:s}]}",
                      "@context", "https://www.w3.org/ns/did/v1", "service", "id", "#inline-0", "serviceEndpoint",

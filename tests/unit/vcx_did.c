@@ -66,6 +66,22 @@ static void test_peer4_make(void **state)
     pb_buf_fini(&out);
 }
 
+/* As credo-ts needs it: a reference with a fragment. */
+static void check_routing_text(const struct pb_buf *did, const uint8_t key[VCX_KEY])
+{
+    const char *encoded = memchr((char *)did->p + sizeof "did:peer:4", ':', did->n - sizeof "did:peer:4");
+    char multikey[VCX_MAX_MULTIKEY], expected[2 * VCX_MAX_MULTIKEY + 32];
+    struct pb_buf text = {0};
+
+    vcx_multikey_text(VCX_ED25519, key, multikey);
+    (void)snprintf(expected, sizeof expected, "\"routingKeys\":[\"did:key:%s#%s\"]", multikey, multikey);
+    assert_non_null(encoded);
+    assert_true(vcx_b58_decode(&text, (struct pbay_str){encoded + 2, did->n - (size_t)(encoded + 2 - (char *)did->p)}));
+    pb_buf_add(&text, "", 1);
+    assert_non_null(strstr((char *)text.p + 2, expected)); /* behind the multicodec */
+    pb_buf_fini(&text);
+}
+
 static void test_peer4_routing(void **state)
 {
     struct vcx_person alice = vcx_person(*state, "alice"), mediator = vcx_person(*state, "mediator");
@@ -79,6 +95,7 @@ static void test_peer4_routing(void **state)
     assert_memory_equal(doc.services[0].recipients[0], alice.key, VCX_KEY);
     assert_int_equal(doc.services[0].routing_n, 1);
     assert_memory_equal(doc.services[0].routing[0], mediator.key, VCX_KEY);
+    check_routing_text(&out, mediator.key);
     out.n = 0;
     a.endpoint = "http://\xff";
     assert_false(vcx_peer4_make(&out, brief, &a));
