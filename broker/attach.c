@@ -222,6 +222,10 @@ void pb_attach_hello(struct pb_core *c, struct pb_link *link, const struct pb_fr
         reject(c, link, f, PBAY_SHUTDOWN, "the broker is going down");
         return;
     }
+    if (!pb_policy_allows(c, link, (enum pb_role)f->role, f->agent, f->name)) {
+        reject(c, link, f, PBAY_DENIED, "the policy does not allow that agent, role and name for this key");
+        return;
+    }
     if (!(node = node_of_hello(c, f, &code, &text))) {
         reject(c, link, f, code, text);
         return;

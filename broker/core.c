@@ -182,11 +182,15 @@ int64_t pb_core_step(struct pb_core *c, struct pb_event *ev)
         gone(c, ev->rid);
         break;
     case PB_EV_TICK:
+        c->wall = ev->wall;
+        pb_policy_apply(c);
         pb_link_tick(c);
         pb_stream_tick(c);
         break;
     case PB_EV_CONFIG:
+        c->wall = ev->wall;
         configure(c, ev->agents, ev->n_agents);
+        pb_policy_apply(c);
         break;
     case PB_EV_FAILED:
         failed(c, ev);

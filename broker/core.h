@@ -33,6 +33,8 @@ struct pb_event {
     enum pb_event_kind kind;
     int64_t now;         /* milliseconds, monotonic */
     struct pbay_str rid; /* FRAME, GONE */
+    struct pbay_str key; /* FRAME: the key that it was proved to come from, in Z85; empty = a process of this machine */
+    int64_t wall;        /* TICK, CONFIG: seconds since 1970, for keys that expire */
     uint8_t *p;          /* FRAME: the message; the core may rewrite its headers */
     size_t n;
     void *msg; /* FRAME: what owns p. If the core moves the message on, it sets msg to NULL and gives it back in a

@@ -71,6 +71,7 @@ struct pb_item {
 struct pb_link {
     uint8_t rid[PB_MAX_RID];
     uint32_t rid_n;
+    char key[PBAY_KEY_TEXT]; /* that all of its messages come from; empty = a process of this machine */
     enum pb_link_state { PB_LINK_NEW, PB_LINK_PENDING, PB_LINK_SESSION, PB_LINK_SUPERSEDED, PB_LINK_FENCED } state;
     struct pb_node *node; /* PENDING, SESSION */
     uint8_t incarnation[PBAY_ID_SIZE];
@@ -208,6 +209,8 @@ struct pb_core {
     struct pb_claim *claims;
     size_t pending;                   /* bytes of claims of links that have not confirmed */
     uint64_t pool, pool_used, window; /* bytes */
+    int64_t wall;                     /* seconds since 1970, of the last event that told */
+    bool keys;                        /* a link has come with one */
     struct pb_span_run run;
     struct pb_note notes[PB_MAX_NOTES];
     unsigned note_head, n_notes;
@@ -230,6 +233,14 @@ void pb_out_fini(struct pb_link *link);
 void pb_out_free_spare(struct pb_core *c);
 
 /* link.c */
+/* policy.c: may this link be, or go on to be, that node? true = no policy speaks of it: it is a process of this
+ * machine, or one of its keys may. */
+bool pb_policy_allows(const struct pb_core *c, const struct pb_link *link, enum pb_role role, struct pbay_str agent,
+                      struct pbay_str name);
+
+/* Whoever is linked and may not be any more loses its link. */
+void pb_policy_apply(struct pb_core *c);
+
 void pb_link_frame(struct pb_core *c, struct pb_event *ev);
 void pb_link_down(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text);
 void pb_link_gap(struct pb_core *c, struct pb_link *link, enum pbay_err why, const char *text);

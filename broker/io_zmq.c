@@ -8,6 +8,7 @@
 
 #include "broker/engine.h"
 #include "broker/guard.h"
+#include "broker/zap.h"
 #include "schema/buf.h"
 
 #define MOVE_MIN      4096   /* smaller messages are copied by the core; these may go on as they came */
@@ -23,6 +24,7 @@ struct router {
     struct pb_engine engine;
     void *socket;
     int fd;
+    bool has_keys; /* of peers that come by tcp */
     struct {
         uint8_t rid[PB_MAX_RID];
         size_t n;
@@ -136,6 +138,8 @@ static void take_message(struct router *r, const struct pb_engine_user *user, zm
     pb_guard_taken(zmq_msg_get(body, ZMQ_SRCFD));
     kept = whole ? own(body) : NULL;
     source = kept ? &kept->m : body;
+    if (r->has_keys)
+        ev.key = pbay_str(zmq_msg_gets(source, "User-Id"));
     ev.p = whole ? zmq_msg_data(source) : malformed;
     ev.n = whole ? zmq_msg_size(source) : sizeof malformed;
     ev.msg = kept;
@@ -278,17 +282,30 @@ static void zmq_close_router(struct pb_engine *engine)
     free(r);
 }
 
-static enum pbay_err bind_all(void *socket, const struct pbay_agent_conf *conf, struct pbay_conf_error *error)
+/* libzmq's listeners keep the options of their moment: ipc first, then what tcp has besides. */
+static enum pbay_err bind_some(void *socket, const struct pbay_agent_conf *conf, bool ipc,
+                               struct pbay_conf_error *error)
 {
     enum pbay_err err = PBAY_OK;
 
     for (size_t i = 0; i < conf->n_endpoints && !err; i++) {
+        if ((strncmp(conf->endpoints[i], "ipc://", 6) == 0) != ipc)
+            continue;
         err = pb_io_zmq_bind(socket, conf->endpoints[i], error);
-        if (!err && !is_local(conf->endpoints[i]))
+        if (!err && !conf->key && !is_local(conf->endpoints[i]))
             fprintf(stderr, "patchbay-broker: WARNING: %s is open to everybody who can reach it (insecure: true)\n",
                     conf->endpoints[i]);
     }
     return err;
+}
+
+static enum pbay_err bind_all(void *socket, const struct pbay_agent_conf *conf, struct pbay_conf_error *error)
+{
+    enum pbay_err err = bind_some(socket, conf, true, error);
+
+    if (!err && conf->key && !pb_zap_guard(socket, conf, error))
+        err = PBAY_CONFIG;
+    return err ? err : bind_some(socket, conf, false, error);
 }
 
 struct pb_engine *pb_io_zmq_open(void *context, const struct pbay_agent_conf *conf, struct pbay_conf_error *error)
@@ -302,6 +319,7 @@ struct pb_engine *pb_io_zmq_open(void *context, const struct pbay_agent_conf *co
     set_int(r->socket, ZMQ_ROUTER_MANDATORY, 1);
     set_int(r->socket, ZMQ_ROUTER_HANDOVER, 1);
     zmq_getsockopt(r->socket, ZMQ_FD, &r->fd, &n);
+    r->has_keys = conf->key != NULL;
     if (!bind_all(r->socket, conf, error))
         return &r->engine;
     zmq_close_router(&r->engine);

@@ -36,7 +36,7 @@ static void free_link(struct pb_core *c, struct pb_link *link)
 }
 
 /* Remember one more routing id; strangers never push out a session. */
-static struct pb_link *new_link(struct pb_core *c, struct pbay_str rid)
+static struct pb_link *new_link(struct pb_core *c, struct pbay_str rid, struct pbay_str key)
 {
     struct pb_link *link, *tmp;
 
@@ -53,6 +53,10 @@ static struct pb_link *new_link(struct pb_core *c, struct pbay_str rid)
     link = pb_alloc(sizeof *link);
     memcpy(link->rid, rid.p, rid.n);
     link->rid_n = (uint32_t)rid.n;
+    if (key.n) {
+        memcpy(link->key, key.p, key.n);
+        c->keys = true;
+    }
     HASH_ADD(hh, c->links, rid, link->rid_n, link);
     return link;
 }
@@ -245,8 +249,13 @@ void pb_link_frame(struct pb_core *c, struct pb_event *ev)
     struct pb_rd r = pb_rd_of(ev->p, ev->n);
     struct pb_frame f;
 
-    if (ev->rid.n == 0 || ev->rid.n > PB_MAX_RID || (!link && !(link = new_link(c, ev->rid))))
+    if (ev->rid.n == 0 || ev->rid.n > PB_MAX_RID || ev->key.n >= PBAY_KEY_TEXT ||
+        (!link && !(link = new_link(c, ev->rid, ev->key))))
         return;
+    if (!pbay_str_eq(pbay_str(link->key), ev->key)) { /* SPEC 2.8.3 */
+        pb_link_down(c, link, PBAY_DENIED, "another key has its routing id");
+        return;
+    }
     link->received++;
     link->last_received = c->now;
     pb_out_begin(c);

@@ -15,6 +15,7 @@
 #include "broker/capture.h"
 #include "broker/engine.h"
 #include "broker/guard.h"
+#include "broker/zap.h"
 #include "schema/buf.h"
 
 #define DRAIN_MESSAGES 256  /* received in one turn before what was decided is sent */
@@ -23,6 +24,7 @@
 
 struct pb_loop {
     void *context, *events;
+    struct pb_zap *zap; /* NULL = nobody comes by tcp with a key */
     struct pb_engine *engine;
     struct pb_capture *capture;
     int signals;
@@ -113,6 +115,22 @@ static void test_guard(void *context, const char *run_dir)
         fprintf(stderr, "patchbay-broker: WARNING: no guard against floods of connections and bytes: %s\n", why);
 }
 
+/* Before any endpoint, so that none is ever without it. */
+static enum pbay_err open_keys(struct pb_loop *loop, const struct pbay_agent_conf *conf, struct pbay_conf_error *error)
+{
+    char why[200];
+
+    if (!conf->key)
+        return PBAY_OK;
+    loop->zap = pb_zap_open(loop->context, conf, error);
+    if (!loop->zap)
+        return PBAY_IO;
+    if (pb_zap_self_test(loop->context, conf, why))
+        return PBAY_OK;
+    snprintf(error->text, sizeof error->text, "keys do not keep anybody out: %s", why);
+    return PBAY_IO;
+}
+
 enum pbay_err pb_loop_open(const struct pbay_agent_conf *conf, struct pb_loop **out, struct pbay_conf_error *error)
 {
     struct pb_loop *loop = pb_alloc(sizeof *loop);
@@ -124,7 +142,9 @@ enum pbay_err pb_loop_open(const struct pbay_agent_conf *conf, struct pb_loop **
     test_guard(loop->context, conf->run_dir);
     loop->signals = open_signals();
     loop->capture = pb_capture_open();
-    err = open_events(loop, conf, error);
+    err = open_keys(loop, conf, error);
+    if (!err)
+        err = open_events(loop, conf, error);
     if (!err && !(loop->engine = pb_io_zmq_open(loop->context, conf, error)))
         err = PBAY_IO;
     if (err)
@@ -140,7 +160,10 @@ void pb_loop_close(struct pb_loop **ploop)
         return;
     if (loop->engine)
         loop->engine->close(loop->engine);
-    zmq_close(loop->events);
+    if (loop->events)
+        zmq_close(loop->events);
+    zmq_ctx_shutdown(loop->context);
+    pb_zap_close(&loop->zap);
     zmq_ctx_term(loop->context);
     close(loop->signals);
     pb_capture_close(&loop->capture);
@@ -192,12 +215,16 @@ static int wait_ms(const struct pb_loop *loop, int64_t due, const struct pb_admi
 static void take_signals(struct pb_loop *loop, const struct pb_loop_hooks *hooks)
 {
     struct signalfd_siginfo info;
-    struct pb_event config = {.kind = PB_EV_CONFIG, .now = loop->now}, drain = {.kind = PB_EV_DRAIN, .now = loop->now};
+    struct pb_event config = {.kind = PB_EV_CONFIG, .now = loop->now, .wall = time(NULL)},
+                    drain = {.kind = PB_EV_DRAIN, .now = loop->now};
 
     while (read(loop->signals, &info, sizeof info) == sizeof info) {
         if (info.ssi_signo == SIGHUP) {
-            if (hooks->reload(hooks->arg, &config.agents, &config.n_agents))
+            if (hooks->reload(hooks->arg, &config.agents, &config.n_agents)) {
+                if (loop->zap)
+                    pb_zap_policy(loop->zap, config.agents[0]);
                 pb_core_step(loop->core, &config);
+            }
             continue;
         }
         if (!loop->stop)
@@ -229,6 +256,7 @@ static int64_t turn(struct pb_loop *loop, struct pb_admin *admin, const struct p
         take_signals(loop, hooks);
     if (loop->now >= due) {
         tick.now = loop->now;
+        tick.wall = time(NULL);
         due = pb_core_step(loop->core, &tick);
         tell_guarded(loop);
     }

@@ -171,6 +171,8 @@ PBAY_API enum pbay_err pbay_open(pbay_t *agent, const struct pbay_options *optio
     conf.mutex = &place->mutex;
     err = pb_link_open(&a->io, &conf);
     check(err != PBAY_INVALID, "the endpoint is not ipc://PATH or tcp://HOST:PORT");
+    if (err == PBAY_CONFIG)
+        err = PBAY_INVALID;
     if (err)
         pb_link_close(&a->io, false);
     else

@@ -1,5 +1,5 @@
 # The `patchbay` command.
-add_executable(patchbay_cmd cmd_main.c cmd_table.c cmd_check.c cmd_generate.c cmd_scaffold.c cmd_build.c depend.c cmd_certificates.c
+add_executable(patchbay_cmd cmd_main.c cmd_table.c cmd_check.c cmd_generate.c cmd_keygen.c cmd_scaffold.c cmd_build.c depend.c cmd_certificates.c
     cmd_protocols.c generate.c cmd_message.c message_json.c cmd_ps.c cmd_send.c cmd_list.c cmd_add.c cmd_config.c cmd_interact.c
     cmd_completion.c cmd_man.c agent_file.c packages.c stub_file.c yaml_edit.c
     cmd_up.c cmd_live.c up_plan.c up_reload.c up_child.c up_ask.c up_phase.c up_control.c up_files.c

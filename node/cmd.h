@@ -20,6 +20,7 @@ int cmd_send(int argc, char **argv);
 int cmd_decode(int argc, char **argv);
 int cmd_encode(int argc, char **argv);
 int cmd_generate(int argc, char **argv);
+int cmd_keygen(int argc, char **argv);
 int cmd_scaffold(int argc, char **argv);
 int cmd_build(int argc, char **argv);
 int cmd_certificates(int argc, char **argv);

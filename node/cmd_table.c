@@ -148,6 +148,22 @@ static const struct cmd_entry commands[] = {
      "\n"
      "Example:\n"
      "  patchbay generate protocol --out src protocols/weather.yaml\n"},
+    {"keygen", cmd_keygen, "make key pairs for tcp", "keygen [--out DIR] NAME...",
+     "Writes DIR/NAME, a CURVE certificate with a public key to give away, and DIR/NAME_secret, which has the secret "
+     "key as well\n"
+     "and stays with whoever is NAME; in czmq's format, the second with mode 0600. Nothing that is there is written "
+     "over.\n"
+     "\n"
+     "  --out DIR  default: keys; made if it is not there\n"
+     "\n"
+     "The broker's is named by patchbay.key of agent.yaml, those of others are listed by the file that patchbay.policy "
+     "names. A\n"
+     "connection or an agent finds its own by PATCHBAY_KEY, the broker's by PATCHBAY_BROKER_KEY.\n"
+     "\n"
+     "Exit status: 0, 1 = a file cannot be written or is there already, 2 = wrong arguments.\n"
+     "\n"
+     "Example:\n"
+     "  patchbay keygen broker web\n"},
     {"scaffold", cmd_scaffold, "begin a connection", "scaffold connection [--sync] [--author AUTHOR] [--out DIR] NAME",
      "Writes DIR/NAME with connection.yaml, NAME.c and CMakeLists.txt: a connection that builds, attaches and prints "
      "what the\n"

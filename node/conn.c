@@ -26,6 +26,8 @@
 static const char usage[] =
     "Runs one connection of an agent; `patchbay up` starts it. Its environment:\n"
     "  PATCHBAY_ENDPOINT        the broker, ipc://PATH or tcp://HOST:PORT\n"
+    "  PATCHBAY_KEY             for tcp: its own certificate with the secret key; optional\n"
+    "  PATCHBAY_BROKER_KEY      for tcp: the broker's certificate, or its public key; optional\n"
     "  PATCHBAY_CONNECTION_DIR  folder of connection.yaml\n"
     "  PATCHBAY_AGENT           name of the agent it belongs to\n"
     "  PATCHBAY_AGENT_FILE      agent.yaml, whose overrides apply and which gives what is not set here; optional\n"
@@ -477,7 +479,7 @@ static enum pbay_err open_link(struct pbay_link *link)
 
     if (err == PBAY_INVALID)
         fprintf(stderr, "PATCHBAY_ENDPOINT: expected ipc://PATH or tcp://HOST:PORT, found '%s'\n", link->endpoint);
-    else if (err)
+    else if (err && err != PBAY_CONFIG)
         fprintf(stderr, "%s: %s: %s\n", link->conf->name, pbay_err_text(err), strerror(errno));
     return err;
 }
@@ -485,7 +487,7 @@ static enum pbay_err open_link(struct pbay_link *link)
 static int live(struct pbay_link *link)
 {
     enum pbay_err err = open_link(link);
-    int status = err == PBAY_INVALID ? 2 : 1;
+    int status = err == PBAY_INVALID || err == PBAY_CONFIG ? 2 : 1;
 
     if (!err) {
         catch_signals(link->io.wake_fd);

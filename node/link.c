@@ -429,12 +429,17 @@ static bool start_thread(struct pb_link *l)
 
 enum pbay_err pb_link_open(struct pb_link *l, const struct pb_link_conf *conf)
 {
+    enum pbay_err err;
+
     memset(l, 0, sizeof *l);
     l->conf = *conf;
     l->wake_fd = -1;
     assert(conf->turn);
     if (!good_endpoint(conf->endpoint))
         return PBAY_INVALID;
+    err = pb_link_load_keys(l);
+    if (err)
+        return err;
     if (!pb_random(l->conf.session.incarnation, PBAY_ID_SIZE) || !open_sync(l))
         return PBAY_IO;
     pb_session_init(&l->session, &l->conf.session);
@@ -475,4 +480,5 @@ void pb_link_close(struct pb_link *l, bool bye)
     l->has_thread = l->has_sync = false;
     l->context = NULL;
     l->wake_fd = -1;
+    pb_key_wipe(&l->keys);
 }

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <zmq.h>
 
+#include "schema/key_file.h"
 #include "schema/session.h"
 
 struct pb_link_conf {
@@ -56,6 +57,9 @@ struct pb_link {
     atomic_bool trace; /* print the verbs of each message */
     int wake_fd;
 
+    struct pb_key_pair keys; /* for tcp; broker_key empty = none is used. They do not change */
+    char broker_key[PB_KEY_TEXT];
+
     /* the driver only */
     void *context, *socket, *monitor;
     int socket_fd, monitor_fd; /* readable when something has come since libzmq was asked last */
@@ -84,8 +88,11 @@ int64_t pb_clock_now(struct pb_clock *c);
 /* n random bytes from the kernel; false = it has none to give. */
 bool pb_random(void *p, size_t n);
 
-/* Start the thread; the link attaches for ever. On failure l may be passed to close.
- *   PBAY_OK; PBAY_INVALID = the endpoint is not ipc://PATH or tcp://HOST:PORT; PBAY_IO */
+/* Start the thread; the link attaches for ever. On failure l may be passed to close. On tcp, PATCHBAY_KEY (the node's
+ * certificate with its secret key) and PATCHBAY_BROKER_KEY (the broker's, or its public key) are used when they are
+ * set.
+ *   PBAY_OK; PBAY_INVALID = the endpoint is not ipc://PATH or tcp://HOST:PORT; PBAY_CONFIG = a key cannot be used: why
+ *   is on standard error; PBAY_IO */
 enum pbay_err pb_link_open(struct pb_link *l, const struct pb_link_conf *conf);
 
 /* Send what is ready, say BYE if bye, end the thread, free everything; idempotent. Envelopes that the caller has
@@ -150,5 +157,9 @@ void pb_link_read_monitor(struct pb_link *l);
 
 /* Give the session what has come; true = there may be more. */
 bool pb_link_receive(struct pb_link *l);
+
+/* link_key.c: read the keys; give them to l->socket before it connects. */
+enum pbay_err pb_link_load_keys(struct pb_link *l);
+bool pb_link_use_keys(const struct pb_link *l);
 
 #endif

@@ -153,7 +153,7 @@ void pb_link_open_socket(struct pb_link *l, int64_t now)
     if (!l->socket)
         goto failed;
     set_options(l->socket);
-    if (!open_monitor(l) || zmq_connect(l->socket, l->conf.endpoint))
+    if (!pb_link_use_keys(l) || !open_monitor(l) || zmq_connect(l->socket, l->conf.endpoint))
         goto failed;
     l->socket_fd = get_int(l->socket, ZMQ_FD);
     l->monitor_fd = get_int(l->monitor, ZMQ_FD);

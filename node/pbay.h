@@ -24,7 +24,7 @@ typedef struct pbay {
 } pbay_t;
 
 struct pbay_options {
-    const char *endpoint;    /* NULL: PATCHBAY_ENDPOINT */
+    const char *endpoint;    /* NULL: PATCHBAY_ENDPOINT. Over tcp with PATCHBAY_KEY and PATCHBAY_BROKER_KEY, if set */
     const char *agent;       /* agent name as in agent.yaml; NULL: PATCHBAY_AGENT */
     const char *instance;    /* NULL: PATCHBAY_INSTANCE, else "0" */
     size_t outbox_envelopes; /* bound of the OutBox; 0: 1,024 */

@@ -59,6 +59,7 @@ PB_FIELD_READER(pb_read_size32);           /* uint32_t, bytes, min .. max */
 PB_FIELD_READER(pb_read_texts);            /* const char ** and size_t, at most max entries */
 PB_FIELD_READER(pb_read_word);             /* an enum: the number of one of words */
 PB_FIELD_READER(pb_read_ids);              /* struct pb_yaml_node *, a list of different public ids */
+PB_FIELD_READER(pb_read_policy);           /* a file: the principals of struct pbay_agent_conf (conf_policy.c) */
 PB_FIELD_READER(pb_check_word);            /* checked */
 PB_FIELD_READER(pb_check_number);          /* checked: a number that is not negative */
 PB_FIELD_READER(pb_check_mapping);         /* checked */

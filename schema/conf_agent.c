@@ -70,6 +70,8 @@ static const struct pb_field patchbay_fields[] = {
     {LIST(endpoints, PBAY_MAX_ENDPOINTS)},
     {.key = "run_dir", .read = pb_read_path, .offset = AGENT(run_dir)},
     {.key = "insecure", .read = pb_read_bool, .offset = AGENT(insecure)},
+    {.key = "key", .read = pb_read_path, .offset = AGENT(key)},
+    {.key = "policy", .read = pb_read_policy},
     {.key = "local_delivery", .read = pb_read_bool, .offset = AGENT(local_delivery)},
     {.key = "memory_budget",
      .read = pb_read_size,

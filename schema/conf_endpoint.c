@@ -47,8 +47,8 @@ static bool check_tcp(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *
         memcpy(host, address, (size_t)(colon - address));
     if (!colon || !is_host(host) || !is_port(colon + 1))
         return pb_yaml_expected(ctx->error, item, "tcp://HOST:PORT with a port of 1 to 65535");
-    if (!conf->insecure && !is_loopback(host))
-        return pb_yaml_expected(ctx->error, item, "a loopback address, as insecure is not true");
+    if (!conf->key && !conf->insecure && !is_loopback(host))
+        return pb_yaml_expected(ctx->error, item, "a loopback address, as there is no key and insecure is not true");
     return true;
 }
 
@@ -85,6 +85,27 @@ static bool check(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *item
     return pb_yaml_expected(ctx->error, item, "ipc://PATH or tcp://HOST:PORT");
 }
 
+static bool has_ipc(const struct pbay_agent_conf *conf)
+{
+    for (size_t i = 0; i < conf->n_endpoints; i++) {
+        if (strncmp(conf->endpoints[i], "ipc://", 6) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool add_ipc(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *at, struct pbay_agent_conf *conf)
+{
+    const char **longer = pb_arena_alloc(ctx->arena, (conf->n_endpoints + 1) * sizeof *longer);
+
+    if (conf->n_endpoints)
+        memcpy(longer, conf->endpoints, conf->n_endpoints * sizeof *longer);
+    longer[conf->n_endpoints] = pb_arena_printf(ctx->arena, "ipc://%s/broker.ipc", conf->run_dir);
+    conf->endpoints = longer;
+    return check_ipc(ctx, at, conf, &longer[conf->n_endpoints++]);
+}
+
+/* Where there is a key, those who have none - the processes of this machine - come by ipc in any case. */
 bool pb_conf_endpoints(const struct pb_conf_ctx *ctx, const struct pb_yaml_node *list, const struct pb_yaml_node *at,
                        struct pbay_agent_conf *conf)
 {
@@ -92,14 +113,9 @@ bool pb_conf_endpoints(const struct pb_conf_ctx *ctx, const struct pb_yaml_node 
 
     if (list && !item)
         return pb_yaml_error(ctx->error, list, "expected at least one endpoint");
-    if (!list) {
-        conf->endpoints = pb_arena_alloc(ctx->arena, sizeof *conf->endpoints);
-        conf->endpoints[conf->n_endpoints++] = pb_arena_printf(ctx->arena, "ipc://%s/broker.ipc", conf->run_dir);
-        return check_ipc(ctx, at, conf, conf->endpoints);
-    }
     for (size_t i = 0; i < conf->n_endpoints; i++, item = item->next) {
         if (!check(ctx, item, conf, &conf->endpoints[i]))
             return false;
     }
-    return true;
+    return (list && !(conf->key && !has_ipc(conf))) || add_ipc(ctx, at, conf);
 }

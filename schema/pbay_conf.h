@@ -154,6 +154,23 @@ struct pbay_variable {
     const struct pbay_variable *next;
 };
 
+#define PBAY_MAX_PRINCIPALS     1024 /* in a policy */
+#define PBAY_MAX_PRINCIPAL_KEYS 2    /* of one: the old and the new while they change */
+#define PBAY_KEY_TEXT           41   /* a CURVE key in Z85, with NUL */
+
+/* One entry of the policy: who has which keys, and what they may be. */
+struct pbay_principal {
+    const char *name;
+    const char *keys[PBAY_MAX_PRINCIPAL_KEYS]; /* public, in Z85 */
+    size_t n_keys;
+    int64_t expires;          /* seconds since 1970; 0 = never */
+    const char *agent;        /* the agent that they belong to */
+    bool is_agent;            /* they may be its own process */
+    const char **connections; /* and connections of these names */
+    size_t n_connections;
+    struct pbay_conf_pos at;
+};
+
 /* Settings of the broker, the mapping `patchbay` of agent.yaml. Times in milliseconds. */
 struct pbay_agent_conf {
     const char *file;       /* agent.yaml, absolute */
@@ -181,10 +198,13 @@ struct pbay_agent_conf {
     size_t n_command;
     unsigned instances; /* patchbay.instances: so many agent processes share one InBox; default 1, 1 .. 64 */
     /* patchbay.endpoints: ipc://PATH, made absolute from the directory of agent.yaml, or tcp://HOST:PORT; default
-     * ipc://RUN_DIR/broker.ipc */
+     * ipc://RUN_DIR/broker.ipc, which is there too when there is a key and no other ipc */
     const char **endpoints;
     size_t n_endpoints;
-    bool insecure;       /* patchbay.insecure: allows tcp beyond loopback; default false */
+    bool insecure;                     /* patchbay.insecure: allows tcp beyond loopback without a key; default false */
+    const char *key;                   /* patchbay.key: the broker's own key pair, for tcp; absolute; NULL = none */
+    struct pbay_principal *principals; /* patchbay.policy: whose keys may attach over tcp; none = nobody */
+    size_t n_principals;
     bool local_delivery; /* patchbay.local_delivery: envelopes to another agent of this broker; default false */
     /* patchbay.memory_budget: bytes, suffix KiB MiB GiB allowed; default 256 MiB, 1 MiB .. 1 TiB */
     uint64_t memory_budget;

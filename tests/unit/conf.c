@@ -172,6 +172,23 @@ static struct pbay_agent_conf *load_full(void)
     return load("c/good/full/agent.yaml", ":/nowhere:c/good/full/packages");
 }
 
+static void check_policy(const struct pbay_agent_conf *conf)
+{
+    const struct pbay_principal *p = conf->principals;
+
+    assert_int_equal(conf->n_principals, 2);
+    assert_string_equal(p->name, "gateway at the shop");
+    assert_int_equal(p->n_keys, 2);
+    assert_string_equal(p->keys[0], "1111111111111111111111111111111111111111");
+    assert_string_equal(p->keys[1], "3333333333333333333333333333333333333333"); /* of a certificate */
+    assert_int_equal(p->expires, 1896048000);
+    assert_string_equal(p->agent, "trader");
+    assert_false(p->is_agent);
+    assert_int_equal(p->n_connections, 2);
+    assert_string_equal(p->connections[1], "gateway");
+    assert_true(p[1].is_agent && !p[1].expires && !p[1].n_connections);
+}
+
 static void test_full_agent(void **state)
 {
     struct pbay_agent_conf *conf = load_full();
@@ -191,6 +208,8 @@ static void test_full_agent(void **state)
     assert_string_equal(conf->endpoints[1], "tcp://0.0.0.0:5555");
     assert_string_equal(conf->endpoints[2], "tcp://[::1]:5556");
     assert_true(conf->insecure && conf->local_delivery);
+    assert_string_equal(conf->key, at(state, "good/full/keys/broker"));
+    check_policy(conf);
     assert_int_equal(conf->memory_budget, 64 << 20);
     assert_int_equal(conf->max_envelope, 1 << 20);
     assert_int_equal(conf->heartbeat_ms, 500);
@@ -285,11 +304,11 @@ static void test_config(void **state)
 {
     static const char package[] = "c/good/full/connections/files/connection.yaml", agent[] = "c/good/full/agent.yaml";
     static const struct expected_value rows[] = {
-        {"input_file", "from_environment", agent, 54},
+        {"input_file", "from_environment", agent, 56},
         {"output_file", "./output_file", package, 17},
-        {"watch.paths.0", "c", agent, 56},
+        {"watch.paths.0", "c", agent, 58},
         {"watch.recursive", "false", package, 22},
-        {"header", NULL, agent, 57},
+        {"header", NULL, agent, 59},
         {"template", "http://${HOST}/ is no variable", package, 24},
         {"trailer", NULL, package, 25},
         {"password", "Secret:1", package, 26},
