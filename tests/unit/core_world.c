@@ -100,7 +100,7 @@ void core_event(struct core_world *w, struct pb_event *ev)
 void core_bytes(struct core_world *w, uint32_t rid, const void *p, size_t n)
 {
     uint8_t *copy = pb_alloc(n);
-    struct pb_event ev = {.kind = PB_EV_FRAME, .rid = {(const char *)&rid, sizeof rid}, .p = copy, .n = n, .msg = copy};
+    struct pb_event ev = {.kind = PB_EV_FRAME, .rid = {(const char *)&rid, sizeof rid}, .p = copy, .n = n, .msg = copy, .key = w->key};
 
     memcpy(copy, p, n);
     core_event(w, &ev);
@@ -117,7 +117,7 @@ void core_say(struct core_world *w, uint32_t rid, const struct pb_frame *f)
 
 void core_tick(struct core_world *w, int64_t ms)
 {
-    struct pb_event ev = {.kind = PB_EV_TICK};
+    struct pb_event ev = {.kind = PB_EV_TICK, .wall = w->wall};
 
     w->now += ms;
     core_event(w, &ev);
