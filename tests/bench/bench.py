@@ -42,6 +42,7 @@ class Bench:
     def open_targets(self):
         for name in ("tcp", "ipc"):
             self.targets["patchbay " + name] = Patchbay(self, "patchbay " + name, name)
+        self.targets["patchbay keys tcp"] = Patchbay(self, "patchbay keys tcp", "tcp", keys=True)
         for build in ("single", "unsettled"):
             self.targets["patchbay %s tcp" % build] = Patchbay(self, "patchbay %s tcp" % build, "tcp", build=build + "_")
         for name, (needs, make) in PEERS.items():
@@ -121,7 +122,7 @@ def throughput(bench):
 
 
 def pings(bench):
-    for target in bench.some("patchbay tcp", "RR-min tcp", "patchbay ipc", "RR-min ipc", "zmq_proxy tcp", "nats libnats", "nats raw",
+    for target in bench.some("patchbay tcp", "patchbay keys tcp", "RR-min tcp", "patchbay ipc", "RR-min ipc", "zmq_proxy tcp", "nats libnats", "nats raw",
                              "TCP relay"):
         bench.add("ping-pong", target.name, ping(bench, target, 64))
 

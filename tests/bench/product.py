@@ -44,13 +44,14 @@ def clean_environment():
 
 
 class Patchbay(Target):
-    def __init__(self, bench, name, transport, build="", idle=0, extra=""):
-        """build: "single_" or "unsettled_": see README."""
+    def __init__(self, bench, name, transport, build="", idle=0, extra="", keys=False):
+        """build: "single_" or "unsettled_": see README. keys: CURVE, on tcp."""
         super().__init__(bench, name, build + "source")
         self.kind_of_build, self.root = build, tempfile.mkdtemp(prefix="pb", dir=bench.dir)
         names = ["sink", "other"] + ["idle%02d" % i for i in range((idle + PER_NAME - 1) // PER_NAME)]
         self.endpoint = "tcp://127.0.0.1:%d" % free_port() if transport == "tcp" else "ipc://%s/broker.ipc" % self.root
-        self._configure(names, extra)
+        self.keys = os.path.join(self.root, "keys") if keys else None
+        self._configure(names, extra + (self._make_keys(names) if keys else ""))
         program = os.path.join(bench.bin, build + "broker") if build else os.path.join(bench.build, "bin", "patchbay-broker")
         log = os.path.join(self.root, "broker.log")
         self.brokers = [Process([program, self.yaml], log, clean_environment())]
@@ -70,6 +71,14 @@ class Patchbay(Target):
             f.write("agent_name: bench\nconnections:\n%spatchbay:\n  grace: 0\n  endpoints: ['%s']\n%s" % (
                 "".join("- bench/%s:0.1.0\n" % name for name in names), self.endpoint, extra))
 
+    def _make_keys(self, names):
+        done = subprocess.run([os.path.join(self.bench.build, "bin", "patchbay"), "keygen", "--out", self.keys, "broker", "node"],
+                              stdout=subprocess.DEVNULL)
+        check(done.returncode == 0, "keys are made")
+        with open(os.path.join(self.root, "policy.yaml"), "w") as f:
+            f.write("principals:\n- name: node\n  keys: [keys/node]\n  agent: bench\n  is_agent: true\n  connections: [%s]\n" % ", ".join(names))
+        return "  key: keys/broker\n  policy: policy.yaml\n"
+
     @property
     def run_dir(self):
         return os.path.join(self.root, "run")
@@ -78,6 +87,8 @@ class Patchbay(Target):
         env = clean_environment()
         env.update(PATCHBAY_ENDPOINT=self.endpoint, PATCHBAY_AGENT="bench", PATCHBAY_INSTANCE="0", PATCHBAY_AGENT_FILE=self.yaml,
                    PATCHBAY_DATA_DIR=self.root)
+        if self.keys:
+            env.update(PATCHBAY_KEY=self.keys + "/node_secret", PATCHBAY_BROKER_KEY=self.keys + "/broker")
         if connection:
             env["PATCHBAY_CONNECTION_DIR"] = os.path.join(self.root, "connections", connection)
         return env

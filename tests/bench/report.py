@@ -26,6 +26,7 @@ GOALS = [
     ("64 B, one per message: CPU / zmq_proxy", "cpu", ("64 B", "patchbay single tcp"), ("64 B", PX), -1, 1.1),
     ("64 B: settlement and credit, throughput / without", "rate", ("64 B", P), ("64 B", "patchbay unsettled tcp"), 1, 0.95),
     ("64 B: settlement and credit, CPU / without", "cpu", ("64 B", P), ("64 B", "patchbay unsettled tcp"), -1, 1.05),
+    ("64 B, tcp with keys: throughput / zmq_proxy without", "rate", ("64 B", "patchbay keys tcp"), ("64 B", PX), 1, 0.8),
     ("1 KiB, tcp: throughput / zmq_proxy", "rate", ("1 KiB", P), ("1 KiB", PX), 1, 1.5),
     ("1 KiB, ipc: throughput / zmq_proxy", "rate", ("1 KiB", PI), ("1 KiB", PXI), 1, 1.5),
     ("64 KiB, tcp: throughput / zmq_proxy", "rate", ("64 KiB", P), ("64 KiB", PX), 1, 1.0),
