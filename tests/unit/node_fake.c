@@ -160,6 +160,12 @@ void fake_settle(struct fake *f, uint32_t stream, uint64_t wm)
 
 void fake_open_to(struct fake *f, uint32_t no, const char *to, const char *sender)
 {
+    fake_open_for(f, no, to, sender, "peer", "fetchai/default:1.0.0");
+}
+
+void fake_open_for(struct fake *f, uint32_t no, const char *to, const char *sender, const char *node,
+                   const char *protocol)
+{
     struct pb_buf list = {0};
     struct pb_frame open = {.verb = PB_OPEN,
                             .stream = no,
@@ -168,12 +174,12 @@ void fake_open_to(struct fake *f, uint32_t no, const char *to, const char *sende
                             .round = 1,
                             .base = 1,
                             .next = 1,
-                            .name = pbay_str("peer"),
+                            .name = pbay_str(node),
                             .instance = pbay_str("0"),
                             .to = pbay_str(to),
                             .sender = pbay_str(sender)};
 
-    pb_put_str(&list, pbay_str("fetchai/default:1.0.0"));
+    pb_put_str(&list, pbay_str(protocol));
     open.protocols = (struct pb_span){1, {(const char *)list.p, list.n}};
     fake_say(f, &open);
     pb_buf_fini(&list);
@@ -182,7 +188,11 @@ void fake_open_to(struct fake *f, uint32_t no, const char *to, const char *sende
 
 void fake_pub(struct fake *f, uint32_t no, uint64_t seq, const char *message)
 {
-    fake_say(f,
-             &(struct pb_frame){
-                 .verb = PB_PUB, .stream = no, .round = 1, .seq = seq, .prev = seq - 1, .payload = pbay_str(message)});
+    fake_pub_bytes(f, no, seq, pbay_str(message));
+}
+
+void fake_pub_bytes(struct fake *f, uint32_t no, uint64_t seq, struct pbay_str message)
+{
+    fake_say(f, &(struct pb_frame){
+                    .verb = PB_PUB, .stream = no, .round = 1, .seq = seq, .prev = seq - 1, .payload = message});
 }

@@ -49,7 +49,10 @@ void fake_settle(struct fake *f, uint32_t stream, uint64_t wm);
 
 /* Open stream `no` to the node from another node and see the ANSWER; then PUB on it. */
 void fake_open_to(struct fake *f, uint32_t no, const char *to, const char *sender);
+void fake_open_for(struct fake *f, uint32_t no, const char *to, const char *sender, const char *node,
+                   const char *protocol);
 void fake_pub(struct fake *f, uint32_t no, uint64_t seq, const char *message);
+void fake_pub_bytes(struct fake *f, uint32_t no, uint64_t seq, struct pbay_str message);
 
 extern const uint8_t fake_peer[16]; /* incarnation of that other node */
 
