@@ -1,4 +1,4 @@
-/* Who may be what (SPEC 2.8): by the key that libzmq has proved, never by what is said. A leaf, like route.c and
+/* Who may be what (SPEC 2.8.2): by the key that libzmq has proved, never by what is said. A leaf, like route.c and
  * restrict.c; what it answers has an effect in attach.c and here. */
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The keys of a link that goes over tcp (SPEC 2.8): the node's own pair, and the broker's public key. */
+/* The keys of a link that goes over tcp (SPEC 2.8.1): the node's own pair, and the broker's public key. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
