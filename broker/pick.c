@@ -9,6 +9,13 @@ static bool is_ready(const struct pb_node *node)
     return node->link && !node->draining && node->state == PB_ST_CONNECTED;
 }
 
+/* SPEC 6.7.5: an agent's process that only sends takes the replies to that. */
+static bool takes_replies(const struct pb_node *node)
+{
+    return is_ready(node) ||
+           (node->link && !node->draining && node->role == PB_AGENT && node->state == PB_ST_DISCONNECTING);
+}
+
 /* SPEC 3.7: the receiver that says it was serving this stream. */
 static struct pb_node *claimant(struct pb_core *c, const struct pb_stream *s)
 {
@@ -69,7 +76,7 @@ static struct pb_node *pick_origin(const struct pb_stream *s, bool *gone)
         if (!pbay_str_eq(pbay_str(node->instance), s->instance))
             continue;
         *gone = node->known && (node->dead || memcmp(node->incarnation, s->origin.p, PBAY_ID_SIZE) != 0);
-        return *gone || !is_ready(node) ? NULL : node;
+        return *gone || !takes_replies(node) ? NULL : node;
     }
     return NULL;
 }

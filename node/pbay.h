@@ -34,7 +34,9 @@ struct pbay_options {
      * (unsupported protocol) for REFUSED and 4 (invalid dialogue) for the rest, error_data {code, cause, tag, to,
      * protocol}. At most outbox_envelopes wait; the oldest gives way. */
     bool error_envelopes;
-    bool send_only; /* the InBox stays empty: envelopes for this agent go to its other processes */
+    /* The InBox has only replies to what this very process has sent: other envelopes for this agent go to its other
+     * processes. */
+    bool send_only;
 };
 
 /* How an envelope that was put has ended. */

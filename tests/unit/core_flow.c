@@ -319,6 +319,25 @@ static void a_handle_ends_with_its_process(void **state)
     core_world_free(w);
 }
 
+/* SPEC 6.7.5: a process of the agent that only sends gets replies, and nothing else. */
+static void who_only_sends_gets_replies(void **state)
+{
+    struct core_world *w = both(PLENTY);
+    struct pb_frame any = core_open(1, "a", 1, 3, 0), reply = core_open(2, "a", 1, 3, 0);
+
+    (void)state;
+    core_say(w, AGENT, &(struct pb_frame){.verb = PB_STATE, .state = PB_ST_DISCONNECTING});
+    core_forget(w);
+    core_say(w, CONN, &any);
+    assert_null(core_heard(w, AGENT, PB_OPEN));
+    reply.conn_instance = pbay_str("0");
+    reply.origin = core_id(1);
+    core_say(w, CONN, &reply);
+    assert_int_equal(core_count(w, AGENT, PB_OPEN), 1);
+    assert_int_equal(core_heard(w, AGENT, PB_OPEN)->origin_stream, 2);
+    core_world_free(w);
+}
+
 static void streams_move_at_once(void **state)
 {
     struct core_world *w = both(PLENTY);
@@ -519,6 +538,7 @@ int main(void)
         cmocka_unit_test(a_full_window_opens_with_nothing),
         cmocka_unit_test(hold_ends),
         cmocka_unit_test(a_handle_ends_with_its_process),
+        cmocka_unit_test(who_only_sends_gets_replies),
         cmocka_unit_test(streams_move_at_once),
         cmocka_unit_test(a_failed_connection_ends_at_once),
         cmocka_unit_test(one_failed_instance_is_not_all),
