@@ -1,7 +1,7 @@
 # The `patchbay` command.
 add_executable(patchbay_cmd cmd_main.c cmd_table.c cmd_check.c cmd_generate.c cmd_keygen.c cmd_scaffold.c cmd_build.c depend.c cmd_certificates.c
     cmd_protocols.c generate.c cmd_message.c message_json.c cmd_ps.c cmd_send.c cmd_list.c cmd_add.c cmd_config.c cmd_interact.c
-    cmd_completion.c cmd_man.c agent_file.c packages.c stub_file.c yaml_edit.c
+    cmd_vcx.c cmd_vcx_call.c cmd_vcx_connect.c cmd_completion.c cmd_man.c agent_file.c packages.c stub_file.c yaml_edit.c
     cmd_up.c cmd_live.c up_plan.c up_reload.c up_child.c up_ask.c up_phase.c up_control.c up_files.c
     up_log.c supervise.c http_unix.c)
 target_link_libraries(patchbay_cmd PRIVATE patchbay_options patchbay_static PkgConfig::JANSSON PkgConfig::CURL)

@@ -29,6 +29,7 @@ int cmd_add(int argc, char **argv);
 int cmd_remove(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_interact(int argc, char **argv);
+int cmd_vcx(int argc, char **argv);
 int cmd_completion(int argc, char **argv);
 
 /* One subcommand (cmd_table.c); NULL = there are no more. */
