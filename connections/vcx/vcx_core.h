@@ -128,14 +128,20 @@ enum vcx_error vcx_core_create_with_invite(struct vcx_core *core, const struct v
                                            char id[VCX_UUID], char why[VCX_WHY]);
 
 struct vcx_connect {
-    int64_t expires_in;       /* seconds; 0 = VCX_EXPIRES_IN; never for an invitation of many uses */
-    enum vcx_state on_expiry; /* VCX_UNFULFILLED, VCX_EXPIRED; 0 = the former */
-    bool use_public_did;      /* VCX_E_ACTION: there is none here */
+    int64_t expires_in;        /* seconds; 0 = VCX_EXPIRES_IN; never for an invitation of many uses */
+    enum vcx_state on_expiry;  /* VCX_UNFULFILLED, VCX_EXPIRED; 0 = the former */
+    bool use_public_did;       /* VCX_E_ACTION: there is none here */
+    const char *invitation_id; /* an inviter's: the @id of its invitation, a UUID; NULL = a new one */
 };
 
 /* An inviter's: 1 to 2, the invitation is there. An invitee's: 2 to 3, the request is sent. Else VCX_E_CONNECT. */
 enum vcx_error vcx_core_connect(struct vcx_core *core, const char *id, const struct vcx_connect *options, int64_t now,
                                 char why[VCX_WHY]);
+
+/* The invitation that an inviter's connect would make with these options, which have an invitation_id; nothing is
+ * changed: for who has to tell it to somebody first. The errors of connect; the caller ends it with json_decref. */
+enum vcx_error vcx_core_draft(const struct vcx_core *core, const char *id, const struct vcx_connect *options,
+                              json_t **invitation, char why[VCX_WHY]);
 
 /* The invitation; the caller ends it with json_decref. */
 enum vcx_error vcx_core_invite(const struct vcx_core *core, const char *id, json_t **invitation, char why[VCX_WHY]);

@@ -128,19 +128,44 @@ static enum vcx_error check_connect(const struct vcx_conn *c, const struct vcx_c
     return VCX_OK;
 }
 
-static enum vcx_error invite_peer(struct vcx_core *core, struct vcx_conn *c, char *why)
+static json_t *make_invitation(const struct vcx_core *core, const struct vcx_conn *c, const char *id)
 {
     struct vcx_address address = core_address(core, c);
+    json_t *invitation = c->wish == VCX_CONNECTIONS ? vcx_invite_connections(id, core->conf.label, &address)
+                                                    : vcx_invite_oob(id, core->conf.label, &address);
 
-    vcx_uuid(core->conf.random, c->invitation_id);
-    c->invitation = c->wish == VCX_CONNECTIONS ? vcx_invite_connections(c->invitation_id, core->conf.label, &address)
-                                               : vcx_invite_oob(c->invitation_id, core->conf.label, &address);
+    if (invitation && c->wish == VCX_DIDEXCHANGE) /* the second one is connections 1.0 */
+        json_array_remove(json_object_get(invitation, "handshake_protocols"), 1);
+    return invitation;
+}
+
+static enum vcx_error invite_peer(struct vcx_core *core, struct vcx_conn *c, const char *id, char *why)
+{
+    if (id)
+        memcpy(c->invitation_id, id, VCX_UUID);
+    else
+        vcx_uuid(core->conf.random, c->invitation_id);
+    c->invitation = make_invitation(core, c, c->invitation_id);
     if (!c->invitation)
         return no(VCX_E_UNKNOWN, why, "the invitation cannot be written: a text is not UTF-8");
-    if (c->wish == VCX_DIDEXCHANGE) /* the second one is connections 1.0 */
-        json_array_remove(json_object_get(c->invitation, "handshake_protocols"), 1);
     core_move(core, c, VCX_OFFERED, "the invitation is made");
     return VCX_OK;
+}
+
+enum vcx_error vcx_core_draft(const struct vcx_core *core, const char *id, const struct vcx_connect *options,
+                              json_t **invitation, char why[VCX_WHY])
+{
+    const struct vcx_conn *c;
+    enum vcx_error code = look(core, id, &c, why);
+
+    if (!code)
+        code = check_connect(c, options, why);
+    if (!code && c->role != VCX_INVITER)
+        code = no(VCX_E_CONNECT, why, "the connection does not invite");
+    if (code)
+        return code;
+    *invitation = make_invitation(core, c, options->invitation_id);
+    return *invitation ? VCX_OK : no(VCX_E_UNKNOWN, why, "the invitation cannot be written: a text is not UTF-8");
 }
 
 static enum vcx_error request(struct vcx_core *core, struct vcx_conn *c, int64_t now, char *why)
@@ -172,7 +197,7 @@ enum vcx_error vcx_core_connect(struct vcx_core *core, const char *id, const str
     if (!code)
         code = check_connect(c, options, why);
     if (!code)
-        code = c->role == VCX_INVITER ? invite_peer(core, c, why) : request(core, c, now, why);
+        code = c->role == VCX_INVITER ? invite_peer(core, c, options->invitation_id, why) : request(core, c, now, why);
     if (!code) {
         c->expires_at = expires_at(c, options, now);
         c->on_expiry = options->on_expiry ? options->on_expiry : VCX_UNFULFILLED;

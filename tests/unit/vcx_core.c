@@ -256,6 +256,46 @@ static void test_order(void **state)
     world_close(&w);
 }
 
+/* What connect makes with an @id was known before, and nothing was done for that; in all handshakes. */
+static void test_draft(void **state)
+{
+    static const enum vcx_protocol wishes[] = {VCX_AUTO, VCX_CONNECTIONS, VCX_DIDEXCHANGE};
+    const struct vcx_connect options = {.invitation_id = "01234567-89ab-4def-8123-456789abcdef"},
+                             bad = {.expires_in = -1};
+    struct core_world w;
+    struct core_pair p = {.inviter = ALICE};
+    json_t *draft = NULL, *made = NULL;
+    char why[VCX_WHY], id[VCX_UUID];
+
+    (void)state;
+    world_open(&w, 7);
+    for (size_t i = 0; i < sizeof wishes / sizeof *wishes; i++) {
+        struct vcx_core *core = w.sides[ALICE].core;
+
+        assert_int_equal(
+            vcx_core_create(core, &(struct vcx_create){.source_id = pbay_str("x"), .wish = wishes[i]}, id, why),
+            VCX_OK);
+        world_turn(&w, ALICE);
+        assert_int_equal(vcx_core_draft(core, id, &bad, &draft, why), VCX_E_OPTION);
+        assert_int_equal(vcx_core_draft(core, "nobody", &options, &draft, why), VCX_E_HANDLE);
+        assert_int_equal(vcx_core_draft(core, id, &options, &draft, why), VCX_OK);
+        assert_null(vcx_core_dirty(core));
+        assert_int_equal(vcx_core_find(core, id)->state, VCX_INITIALIZED);
+        assert_int_equal(vcx_core_connect(core, id, &options, w.now, why), VCX_OK);
+        assert_int_equal(vcx_core_invite(core, id, &made, why), VCX_OK);
+        assert_true(json_equal(draft, made));
+        assert_string_equal(json_string_value(json_object_get(made, "@id")), options.invitation_id);
+        json_decref(draft);
+        json_decref(made);
+        assert_int_equal(vcx_core_draft(core, id, &options, &draft, why), VCX_E_CONNECT);
+        world_turn(&w, ALICE);
+    }
+    world_offer(&w, &p, VCX_AUTO);
+    world_follow(&w, &p, VCX_AUTO);
+    assert_int_equal(vcx_core_draft(w.sides[BOB].core, p.invitee_id, &options, &draft, why), VCX_E_CONNECT);
+    world_close(&w);
+}
+
 /* JSON with an @type goes as it is, anything else as text. */
 static void test_send(void **state)
 {
@@ -419,7 +459,7 @@ int main(void)
         cmocka_unit_test(test_handshakes),  cmocka_unit_test(test_please_ack), cmocka_unit_test(test_didexchange_only),
         cmocka_unit_test(test_service_did), cmocka_unit_test(test_order),      cmocka_unit_test(test_send),
         cmocka_unit_test(test_end),         cmocka_unit_test(test_expiry),     cmocka_unit_test(test_expired_offer),
-        cmocka_unit_test(test_resend),
+        cmocka_unit_test(test_resend),      cmocka_unit_test(test_draft),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
