@@ -26,6 +26,7 @@
 
 #define HTTP       "valory/http:1.0.0"
 #define PROMETHEUS "fetchai/prometheus:1.0.0"
+#define VCX        "patchbay/vcx_connection:1.0.0"
 #define MAX_LINE   512
 #define MAX_SIZE   65536
 #define MAX_TAGS   65536 /* more than end between two looks */
@@ -126,6 +127,26 @@ static enum pbay_err put_metric(struct conductor *c, struct pbay_str description
     return err;
 }
 
+/* Whatever is in it, it is no JSON: there is one answer to it. */
+static enum pbay_err put_connection(struct conductor *c, struct pbay_str json)
+{
+    struct pbay_message m = {0};
+    struct pbay_str bytes;
+    char number[16];
+    enum pbay_err err;
+
+    snprintf(number, sizeof number, "/%u", c->put + 1);
+    if (pbay_message_init(&m, c->protocols, pbay_str(VCX), "deserialize"))
+        fail("no message");
+    m.starter = pbay_str(number);
+    pbay_message_set_str(&m, "json", json);
+    if (pbay_message_encode(&m, &bytes))
+        fail(m.why);
+    err = put(c, bytes);
+    pbay_message_fini(&m);
+    return err;
+}
+
 static enum pbay_err put_numbered(struct conductor *c, size_t size)
 {
     struct pbay_str message = {c->message, size};
@@ -136,6 +157,8 @@ static enum pbay_err put_numbered(struct conductor *c, size_t size)
     memcpy(c->message, digits, DIGITS);
     if (strcmp(c->protocol, PROMETHEUS) == 0)
         return put_metric(c, message);
+    if (strcmp(c->protocol, VCX) == 0)
+        return put_connection(c, message);
     return c->url[0] ? put_request(c, message) : put(c, message);
 }
 
@@ -276,15 +299,15 @@ static void show(struct conductor *c, const struct pbay_envelope *e)
 {
     struct pbay_message m = {0};
     char what[32];
-    bool is_metric = pbay_str_eq(e->protocol_id, pbay_str(PROMETHEUS));
-    bool is_known = (is_metric || pbay_str_eq(e->protocol_id, pbay_str(HTTP))) &&
+    bool is_coded = pbay_str_eq(e->protocol_id, pbay_str(PROMETHEUS)) || pbay_str_eq(e->protocol_id, pbay_str(VCX));
+    bool is_known = (is_coded || pbay_str_eq(e->protocol_id, pbay_str(HTTP))) &&
                     pbay_message_decode(&m, c->protocols, e->protocol_id, e->message) == PBAY_OK;
 
     if (is_known && pbay_message_is(&m, "request")) {
         answer(c, e, &m);
     } else if (is_known) {
-        snprintf(what, sizeof what, "replied %d", (int)pbay_message_int(&m, is_metric ? "code" : "status_code"));
-        tell(what, is_metric ? m.starter : pbay_message_str(&m, "body"));
+        snprintf(what, sizeof what, "replied %d", (int)pbay_message_int(&m, is_coded ? "code" : "status_code"));
+        tell(what, is_coded ? m.starter : pbay_message_str(&m, "body"));
     } else {
         tell("got", e->message);
     }

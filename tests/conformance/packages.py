@@ -422,6 +422,47 @@ class Prometheus(Package):
             w.check((number in self.seen()) == (operation == "add_metric"), "%s is answered" % operation)
 
 
+class Vcx(Package):
+    """The agent wants connections put in that are none; each has its answer, an error."""
+
+    name, public_id, folder, executable = "vcx", "patchbay/vcx:0.1.0", SHARE + "vcx", LIBEXEC + "vcx"
+    protocol = "patchbay/vcx_connection:1.0.0"
+    bad_override = "config:\n  port: 8000\n  expires_in: soon\n"
+    bad_says = "expected an integer, found 'soon'"
+    edit = {"excluded_protocols: []": "excluded_protocols: ['patchbay/vcx_connection:1.0.0#delete']"}
+
+    def __init__(self):
+        super().__init__()
+        self.home = tempfile.TemporaryDirectory(prefix="pbay-vcx-")
+        key = os.path.join(self.home.name, "key")
+        with open(key, "wb") as f:
+            os.chmod(key, 0o600)
+            f.write(os.urandom(32))
+        self.override = "config:\n  port: 0\n  key_file: %s\n" % key
+
+    def replied(self):
+        return [line.split() for line in self.conductor.said("replied")]
+
+    def seen(self):
+        return [int(number[1:]) for _, number in self.replied()]
+
+    def check_driven(self, once):
+        """Each has the same answer, however often it was asked."""
+        w.check({code for code, _ in self.replied()} == {"1016"}, "answers: %s" % self.replied())
+
+    def restricted(self):
+        rule = self.world.rule("vcx", "restricted_to_protocols", item=True)
+        refused_out(self, w.DEFAULT, rule + ": restricted_to_protocols does not name it")
+        rule = self.world.rule("vcx", "excluded_protocols") + ": excluded_protocols names it"
+        for operation, expected in (("delete", ("REFUSED", rule)), ("deserialize", ("OK", "")),
+                                    ("create", ("FAILED", "no command for VCX: its operation is not its performative"))):
+            self.conductor.to("outside", self.public_id, self.protocol, operation)
+            self.conductor.send(1)
+            number, code, text = self.conductor.wait_ended()[-1]
+            w.check((code, text) == expected, "%s: the sender is told %s %s" % (operation, code, text))
+            w.check((number in self.seen()) == (operation == "deserialize"), "%s is answered" % operation)
+
+
 class Local(Package):
     """Everything that the agent sends here is for nobody, and ends FAILED: the order of these ends is looked at. Each is answered as
     well, for the agent's InBox; only an answer whose process is killed may be lost."""
@@ -614,4 +655,4 @@ def refused_in(package, rule):
 
 
 PACKAGES = {package.name: package for package in (Stub, Loop, Clock, Scaffold, ScaffoldSync, HttpServer, HttpClient, TcpServer, TcpClient, Webhook,
-                                                  Prometheus, Local)}
+                                                  Prometheus, Vcx, Local)}
