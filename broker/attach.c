@@ -230,6 +230,10 @@ void pb_attach_hello(struct pb_core *c, struct pb_link *link, const struct pb_fr
         reject(c, link, f, code, text);
         return;
     }
+    if (pb_policy_full(c, link, node)) {
+        reject(c, link, f, PBAY_LIMIT, "the policy allows no more processes for this key");
+        return;
+    }
     memcpy(link->incarnation, f->incarnation.p, PBAY_ID_SIZE);
     link->link_no = f->link;
     if (is_refused(c, link, node))

@@ -190,6 +190,7 @@ int64_t pb_core_step(struct pb_core *c, struct pb_event *ev)
     case PB_EV_CONFIG:
         c->wall = ev->wall;
         configure(c, ev->agents, ev->n_agents);
+        pb_policy_find(c);
         pb_policy_apply(c);
         break;
     case PB_EV_FAILED:

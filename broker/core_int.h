@@ -71,7 +71,8 @@ struct pb_item {
 struct pb_link {
     uint8_t rid[PB_MAX_RID];
     uint32_t rid_n;
-    char key[PBAY_KEY_TEXT]; /* that all of its messages come from; empty = a process of this machine */
+    char key[PBAY_KEY_TEXT];                /* that all of its messages come from; empty = a process of this machine */
+    const struct pbay_principal *principal; /* whose key it is; NULL = nobody's, or there is none */
     enum pb_link_state { PB_LINK_NEW, PB_LINK_PENDING, PB_LINK_SESSION, PB_LINK_SUPERSEDED, PB_LINK_FENCED } state;
     struct pb_node *node; /* PENDING, SESSION */
     uint8_t incarnation[PBAY_ID_SIZE];
@@ -238,7 +239,21 @@ void pb_out_free_spare(struct pb_core *c);
 bool pb_policy_allows(const struct pb_core *c, const struct pb_link *link, enum pb_role role, struct pbay_str agent,
                       struct pbay_str name);
 
-/* Whoever is linked and may not be any more loses its link. */
+/* Whose key it is; NULL = nobody's. */
+const struct pbay_principal *pb_policy_principal(const struct pb_core *c, const char *key);
+
+/* So many processes of its principal as may be are linked, besides this node? */
+bool pb_policy_full(const struct pb_core *c, const struct pb_link *link, const struct pb_node *node);
+
+/* May its owner write there? May both ends of the stream have this protocol? false = *text says whose policy it is. */
+bool pb_policy_may_write(const struct pb_stream *s, char *text, size_t n);
+bool pb_policy_may_say(const struct pb_stream *s, const struct pb_protocol *p, char *text, size_t n);
+
+/* The largest envelope that the sender may put. */
+uint32_t pb_policy_max_envelope(const struct pb_core *c, const struct pb_stream *s);
+
+/* A new configuration: whose key is whose; then, and as time goes by: whoever may not be what it is loses its link. */
+void pb_policy_find(struct pb_core *c);
 void pb_policy_apply(struct pb_core *c);
 
 void pb_link_frame(struct pb_core *c, struct pb_event *ev);

@@ -55,6 +55,7 @@ static struct pb_link *new_link(struct pb_core *c, struct pbay_str rid, struct p
     link->rid_n = (uint32_t)rid.n;
     if (key.n) {
         memcpy(link->key, key.p, key.n);
+        link->principal = pb_policy_principal(c, link->key);
         c->keys = true;
     }
     HASH_ADD(hh, c->links, rid, link->rid_n, link);
@@ -252,7 +253,7 @@ void pb_link_frame(struct pb_core *c, struct pb_event *ev)
     if (ev->rid.n == 0 || ev->rid.n > PB_MAX_RID || ev->key.n >= PBAY_KEY_TEXT ||
         (!link && !(link = new_link(c, ev->rid, ev->key))))
         return;
-    if (!pbay_str_eq(pbay_str(link->key), ev->key)) { /* SPEC 2.8.3 */
+    if (!pbay_str_eq(pbay_str(link->key), ev->key)) { /* SPEC 2.8.4 */
         pb_link_down(c, link, PBAY_DENIED, "another key has its routing id");
         return;
     }

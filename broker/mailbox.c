@@ -142,6 +142,8 @@ static bool allowed(struct pb_stream *s, const struct pb_frame *f, char *text, s
     const struct pbay_rule *rule = NULL;
     struct pb_meta m;
 
+    if (!pb_policy_may_say(s, p, text, n))
+        return false;
     if (!conn || PB_MUT(NO_RECHECK))
         return true;
     if (p->verdict == PB_UNDECIDED)
@@ -333,9 +335,9 @@ static void admit(struct pb_core *c, struct pb_stream *s, const struct pb_frame 
     slot->flags = (slot->flags & PB_SLOT_EVER) | (is_never(s, m) ? PB_SLOT_NEVER : 0);
     pb_flow_hold(s, f->raw.n);
     s->sender->in++;
-    if (f->payload.n > c->conf->max_envelope) {
+    if (f->payload.n > pb_policy_max_envelope(c, s)) {
         pb_flow_free(c, s, f->raw.n);
-        pb_mail_end_one(c, s, f->seq, PBAY_TOO_BIG, PBAY_TOO_BIG, pbay_str("larger than the broker's max_envelope"));
+        pb_mail_end_one(c, s, f->seq, PBAY_TOO_BIG, PBAY_TOO_BIG, pbay_str("larger than max_envelope"));
         return;
     }
     if (s->n_parked || !may_dispatch(c, s, f->seq)) {

@@ -199,6 +199,10 @@ void pb_stream_route(struct pb_core *c, struct pb_stream *s)
         pb_stream_end_all(c, s, code, text);
         return;
     }
+    if (!pb_policy_may_write(s, why, sizeof why)) {
+        pb_stream_end_all(c, s, PBAY_DENIED, why);
+        return;
+    }
     if (all_forbidden(s, &conn)) {
         pb_restrict_text(conn, s->protocols[0].rule, why, sizeof why);
         pb_stream_end_all(c, s, PBAY_REFUSED, why);

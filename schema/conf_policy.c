@@ -51,6 +51,23 @@ static PB_FIELD_READER(read_expires)
     return text && (pb_cert_date(text, out) || pb_yaml_expected(ctx->error, value, what));
 }
 
+static PB_FIELD_READER(read_protocols)
+{
+    struct pbay_principal *p = base;
+    struct pb_yaml_node *list = NULL;
+    struct pb_field ids = *field;
+
+    ids.offset = 0;
+    if (!pb_read_ids(ctx, value, &ids, &list))
+        return false;
+    p->protocols = pb_arena_alloc(ctx->arena, list->n * sizeof *p->protocols);
+    for (struct pb_yaml_node *item = list->child; item; item = item->next) {
+        if (!pb_conf_pubid(ctx, item, &p->protocols[p->n_protocols++]))
+            return false;
+    }
+    return true;
+}
+
 static const struct pb_field principal_fields[] = {
     {.key = "name", .read = pb_read_text, .offset = PRINCIPAL(name), .required = true},
     {.key = "keys", .read = read_keys, .max = PBAY_MAX_PRINCIPAL_KEYS, .required = true},
@@ -62,6 +79,10 @@ static const struct pb_field principal_fields[] = {
      .offset = PRINCIPAL(connections),
      .count = PRINCIPAL(n_connections),
      .max = PBAY_MAX_RULES},
+    {.key = "instances", .read = pb_read_count, .offset = PRINCIPAL(instances), .min = 1, .max = PBAY_MAX_INSTANCES},
+    {.key = "to", .read = pb_read_texts, .offset = PRINCIPAL(to), .count = PRINCIPAL(n_to), .max = PBAY_MAX_RULES},
+    {.key = "protocols", .read = read_protocols, .max = PBAY_MAX_RULES},
+    {.key = "max_envelope", .read = pb_read_size32, .offset = PRINCIPAL(max_envelope), .min = 1 << 10, .max = 64 << 20},
 };
 
 /* No two of the same name, and no key twice: it says who somebody is. */

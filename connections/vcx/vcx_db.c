@@ -159,7 +159,7 @@ static void bind(struct vcx_stmt *s, const char *types, va_list values)
             err = sqlite3_bind_blob64(s->handle, i, text.n ? text.p : "", text.n, SQLITE_STATIC);
             break;
         default:
-            assert(!"a letter for a type");
+            assert(false); /* no letter of a type */
         }
     }
     if (err)

@@ -186,6 +186,13 @@ static void check_policy(const struct pbay_agent_conf *conf)
     assert_false(p->is_agent);
     assert_int_equal(p->n_connections, 2);
     assert_string_equal(p->connections[1], "gateway");
+    assert_int_equal(p->instances, 2);
+    assert_int_equal(p->n_to, 1);
+    assert_string_equal(p->to[0], "trader");
+    assert_int_equal(p->n_protocols, 2);
+    assert_true(pbay_str_eq(p->protocols[1].name, pbay_str("default")));
+    assert_int_equal(p->max_envelope, 65536);
+    assert_int_equal(p[1].instances + p[1].n_to + p[1].n_protocols + p[1].max_envelope, 0);
     assert_true(p[1].is_agent && !p[1].expires && !p[1].n_connections);
 }
 

@@ -100,7 +100,12 @@ void core_event(struct core_world *w, struct pb_event *ev)
 void core_bytes(struct core_world *w, uint32_t rid, const void *p, size_t n)
 {
     uint8_t *copy = pb_alloc(n);
-    struct pb_event ev = {.kind = PB_EV_FRAME, .rid = {(const char *)&rid, sizeof rid}, .p = copy, .n = n, .msg = copy, .key = w->key};
+    struct pb_event ev = {.kind = PB_EV_FRAME,
+                          .rid = {(const char *)&rid, sizeof rid},
+                          .p = copy,
+                          .n = n,
+                          .msg = copy,
+                          .key = w->keys[rid & 255]};
 
     memcpy(copy, p, n);
     core_event(w, &ev);

@@ -33,7 +33,7 @@ struct core_heard {
 struct core_world {
     struct pb_core *core;
     int64_t now, wall;
-    struct pbay_str key; /* of who says what follows; empty = a process of this machine */
+    struct pbay_str keys[256]; /* of who speaks from that routing id (below 256); empty = a process of this machine */
     struct pbay_conn_conf conns[2]; /* c0 with two instances, c1 */
     struct pbay_default_route routes[1];
     struct pbay_agent_conf agent; /* "a": default c0; t/p7 goes to c1 */
