@@ -11,7 +11,7 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 cd "$top"
 seconds=15
 [ "${1-}" = --long ] && seconds=3600
-targets="frame core message yaml conf protocol stub_lines http_text http_api vcx_unpack vcx_doc vcx_core agency"
+targets="frame core message yaml conf protocol stub_lines http_text http_api vcx_unpack vcx_doc vcx_core vcx_serial agency"
 seeds=tests/fuzz/corpus
 findings=build/fuzz/findings
 
