@@ -252,6 +252,7 @@ enum pbay_err agency_http_start(struct agency_http *h, char why[WEB_WHY])
                                        .complete = on_complete,
                                        .wake = wake,
                                        .log = log_line,
+                                       .process = h,
                                        .owner = h},
                      why);
 }

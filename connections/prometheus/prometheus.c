@@ -155,20 +155,6 @@ static void begin_dialogues(struct prometheus *s)
     assert(s->dialogues); /* built in */
 }
 
-static void wake(void *self)
-{
-    const struct prometheus *s = self;
-
-    pbay_link_timer(s->link, 0);
-}
-
-static void log_line(void *self, const char *line)
-{
-    const struct prometheus *s = self;
-
-    pbay_link_log(s->link, "%s", line);
-}
-
 static enum pbay_err prometheus_connect(void *self, struct pbay_link *link)
 {
     static const char *const methods[] = {"GET", "HEAD", NULL};
@@ -192,8 +178,6 @@ static enum pbay_err prometheus_connect(void *self, struct pbay_link *link)
                                             .limits = s->config.limits,
                                             .max_body_total = PAGES * (uint64_t)s->config.max_page,
                                             .complete = on_complete,
-                                            .wake = wake,
-                                            .log = log_line,
                                             .owner = s});
 }
 

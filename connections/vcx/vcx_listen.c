@@ -34,20 +34,6 @@ static void on_complete(void *self, struct web_request *r)
         answer(r, vcx_inbound(s, (struct pbay_str){r->body ? r->body : "", r->body_n}));
 }
 
-static void wake(void *self)
-{
-    const struct vcx_proc *s = self;
-
-    pbay_link_timer(s->link, 0);
-}
-
-static void log_line(void *self, const char *line)
-{
-    const struct vcx_proc *s = self;
-
-    pbay_link_log(s->link, "%s", line);
-}
-
 enum pbay_err vcx_listen_open(struct vcx_proc *s)
 {
     static const char *const methods[] = {"POST", "GET", NULL};
@@ -62,8 +48,6 @@ enum pbay_err vcx_listen_open(struct vcx_proc *s)
                                                          .max_body_bytes = c->max_body_bytes,
                                                          .max_body_total = c->max_body_total,
                                                          .complete = on_complete,
-                                                         .wake = wake,
-                                                         .log = log_line,
                                                          .owner = s});
 
     s->listen.open = !err;

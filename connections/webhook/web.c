@@ -167,7 +167,7 @@ static unsigned connection_limit(const struct web *w)
     wanted = limit.rlim_cur > 2 * SPARE_FDS ? limit.rlim_cur - SPARE_FDS : SPARE_FDS;
     snprintf(line, sizeof line, "at most %u connections: the limit of open files is %u", (unsigned)wanted,
              (unsigned)limit.rlim_cur);
-    w->opt.log(w->opt.owner, line);
+    w->opt.log(w->opt.process, line);
     return (unsigned)wanted;
 }
 
@@ -199,7 +199,7 @@ enum pbay_err web_start(struct web *w, const struct web_opt *opt, char why[WEB_W
         return PBAY_IO;
     }
     snprintf(line, sizeof line, "listening on http://%s%s", w->authority, w->opt.path ? w->opt.path : "/");
-    w->opt.log(w->opt.owner, line);
+    w->opt.log(w->opt.process, line);
     return PBAY_OK;
 }
 

@@ -45,12 +45,12 @@ struct web_opt {
     /* A request is complete: answer it now, or later; until then it waits. Called from web_turn. */
     void (*complete)(void *owner, struct web_request *r);
 
-    /* A turn is due at once: an answer was given outside of one. */
-    void (*wake)(void *owner);
-
-    /* A line for the log. */
-    void (*log)(void *owner, const char *line);
     void *owner;
+
+    /* Of the process: a turn is due at once, since an answer was given outside of one; a line for the log. */
+    void (*wake)(void *process);
+    void (*log)(void *process, const char *line);
+    void *process;
 };
 
 /* WEB_READS -> WEB_WAITS -> WEB_ANSWERS; the answer may come from either. */

@@ -17,11 +17,26 @@ enum pbay_err web_limits_load(struct web_limits *limits, struct pbay_link *link)
     return pbay_link_config_numbers(link, numbers, COUNT(numbers), limits);
 }
 
+static void wake(void *link)
+{
+    pbay_link_timer(link, 0);
+}
+
+static void log_line(void *link, const char *line)
+{
+    pbay_link_log(link, "%s", line);
+}
+
 enum pbay_err web_link_start(struct web *w, struct pbay_link *link, const struct web_opt *opt)
 {
+    struct web_opt own = *opt;
     char why[WEB_WHY];
-    enum pbay_err err = web_start(w, opt, why);
+    enum pbay_err err;
 
+    own.wake = wake;
+    own.log = log_line;
+    own.process = link;
+    err = web_start(w, &own, why);
     return err ? pbay_link_fail(link, err, "%s", why) : PBAY_OK;
 }
 

@@ -8,7 +8,7 @@
 /* Read the keys of web_limits. PBAY_OK; PBAY_CONFIG = pbay_link_fail has said which. */
 enum pbay_err web_limits_load(struct web_limits *limits, struct pbay_link *link);
 
-/* Listen. PBAY_OK; else pbay_link_fail has said why. */
+/* Listen, with the link as opt->process. PBAY_OK; else pbay_link_fail has said why. */
 enum pbay_err web_link_start(struct web *w, struct pbay_link *link, const struct web_opt *opt);
 
 /* Set the link's timer for then. */

@@ -55,7 +55,7 @@ static void queue(struct web_request *r, unsigned status, struct MHD_Response *r
         web_cut(r);
     if (suspended) {
         MHD_resume_connection(r->mhd);
-        r->web->opt.wake(r->web->opt.owner); /* for the turn that writes it: nothing else wakes us */
+        r->web->opt.wake(r->web->opt.process); /* for the turn that writes it: nothing else wakes us */
     }
 }
 

@@ -233,20 +233,6 @@ static void webhook_disconnect(void *self)
     webhook_config_fini(&s->config);
 }
 
-static void wake(void *self)
-{
-    const struct webhook *s = self;
-
-    pbay_link_timer(s->link, 0);
-}
-
-static void log_line(void *self, const char *line)
-{
-    const struct webhook *s = self;
-
-    pbay_link_log(s->link, "%s", line);
-}
-
 static enum pbay_err webhook_connect(void *self, struct pbay_link *link)
 {
     static const char *const methods[] = {"POST", NULL};
@@ -271,8 +257,6 @@ static enum pbay_err webhook_connect(void *self, struct pbay_link *link)
                                             .max_body_bytes = c->max_body_bytes,
                                             .max_body_total = c->max_body_total,
                                             .complete = on_complete,
-                                            .wake = wake,
-                                            .log = log_line,
                                             .owner = s});
 }
 
