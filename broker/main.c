@@ -1,7 +1,9 @@
 /* patchbay-broker: options, configuration, the lock on the run directory. */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,9 +16,12 @@
 #include "broker/guard.h"
 #include "broker/loop.h"
 #include "schema/buf.h"
+#include "schema/harden.h"
 
 #define MAX_AGENTS 64
 #define EXIT_CONF  2
+
+#define MAX_ENDPOINTS (PBAY_MAX_ENDPOINTS + 1) /* with the ipc that is there by itself */
 
 #define GUARD_LEAST (UINT64_C(8) << 20) /* bytes of a peer, or of all, beside what envelopes need */
 
@@ -147,6 +152,32 @@ static void start_guard(const struct pbay_agent_conf *conf)
     pb_guard_start(&limits);
 }
 
+/* It writes in its run directory, where its endpoints are, and a capture. It may read whatever its user may: a policy
+ * or a package that SIGHUP brings can be anywhere. */
+static void enter_sandbox(const struct pbay_agent_conf *conf)
+{
+    struct pb_sandbox sandbox = {.who = "patchbay-broker", .folders = {conf->run_dir}, .n_folders = 1};
+    const char *capture = getenv("PATCHBAY_CAPTURE");
+    char paths[MAX_ENDPOINTS][PBAY_MAX_IPC_PATH + 1];
+
+    if (conf->key)
+        pb_harden_secrets();
+    if (!conf->sandbox)
+        return;
+    if (capture && *capture)
+        sandbox.folders[sandbox.n_folders++] = capture;
+    assert(conf->n_endpoints <= MAX_ENDPOINTS);
+    for (size_t i = 0; i < conf->n_endpoints; i++) {
+        if (strncmp(conf->endpoints[i], "ipc://", 6) != 0)
+            continue;
+        (void)snprintf(paths[i], sizeof paths[i], "%s", conf->endpoints[i] + 6);
+        sandbox.folders[sandbox.n_folders++] = dirname(paths[i]);
+    }
+    pb_harden_enter(&sandbox);
+}
+
+_Static_assert(MAX_ENDPOINTS + 2 <= PB_HARDEN_FOLDERS, "a folder for each, the run directory, the capture's");
+
 static int self_test(const char *run_dir)
 {
     void *context = zmq_ctx_new();
@@ -233,6 +264,7 @@ int main(int argc, char **argv)
     if (lock(b.agents[0]->run_dir)) {
         block_signals();
         start_guard(b.agents[0]);
+        enter_sandbox(b.agents[0]);
         rc = b.self_test ? self_test(b.agents[0]->run_dir) : serve(&b);
     } else {
         rc = 1;

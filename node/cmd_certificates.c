@@ -9,6 +9,7 @@
 #include "node/cert.h"
 #include "node/cmd.h"
 #include "node/up_files.h"
+#include "schema/harden.h"
 
 #define COMMAND "issue-certificates"
 
@@ -134,6 +135,7 @@ int cmd_certificates(int argc, char **argv)
         else
             return cmd_misused(COMMAND, "%s: not understood", argv[i]);
     }
+    pb_harden_secrets();
     package_path = cmd_package_path(given);
     err = cmd_load(file ? file : "agent.yaml", package_path, &is.conf);
     if (!err) {

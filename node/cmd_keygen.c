@@ -6,6 +6,7 @@
 #include <zmq.h>
 
 #include "node/cmd.h"
+#include "schema/harden.h"
 #include "schema/key_file.h"
 
 #define COMMAND  "keygen"
@@ -60,6 +61,7 @@ int cmd_keygen(int argc, char **argv)
         if (!is_name(argv[j]))
             return cmd_misused(COMMAND, "expected a name of letters, digits, _, . and -, found '%s'", argv[j]);
     }
+    pb_harden_secrets();
     for (; i < argc && !status; i++)
         status = generate(dir, argv[i]);
     return status;

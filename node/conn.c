@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "node/conn_int.h"
+#include "schema/harden.h"
 #include "schema/visibility.h"
 
 #define MIN_RETRY     100 /* ms until connect is tried again, doubled each time */
@@ -519,6 +520,8 @@ int conn_main(int argc, char **argv, const struct pbay_conn_ops *ops, const stru
     if (!follow_parent())
         return 1;
     if (conn_config_load(&link)) {
+        if (link.conf->sandbox)
+            pb_harden_enter(&(struct pb_sandbox){.who = link.conf->name});
         link.self = pb_alloc(ops->state_size ? ops->state_size : 1);
         status = live(&link);
         free(link.self);

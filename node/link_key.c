@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "node/link.h"
+#include "schema/harden.h"
 
 static const char *variable(const char *name)
 {
@@ -32,6 +33,7 @@ enum pbay_err pb_link_load_keys(struct pb_link *l)
         memcpy(l->broker_key, broker, sizeof l->broker_key);
     else if (pb_key_read_public(broker, l->broker_key, &error))
         return refuse("PATCHBAY_BROKER_KEY", error.text);
+    pb_harden_secrets();
     return pb_key_read_secret(own, &l->keys, &error) ? refuse("PATCHBAY_KEY", error.text) : PBAY_OK;
 }
 

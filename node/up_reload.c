@@ -109,7 +109,8 @@ static bool same_connection(const struct pbay_conn_conf *a, const struct pbay_co
 {
     return same_text(a->public_id_text, b->public_id_text) && same_text(a->class_name, b->class_name) &&
            same_text(a->dir, b->dir) && a->exception_policy == b->exception_policy && a->on_stuck == b->on_stuck &&
-           a->stuck_timeout_ms == b->stuck_timeout_ms && same_config(a, b) && same_requests(a, b);
+           a->stuck_timeout_ms == b->stuck_timeout_ms && a->sandbox == b->sandbox && same_config(a, b) &&
+           same_requests(a, b);
 }
 
 static size_t count_words(char *const *argv)

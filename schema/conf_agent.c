@@ -72,6 +72,7 @@ static const struct pb_field patchbay_fields[] = {
     {.key = "insecure", .read = pb_read_bool, .offset = AGENT(insecure)},
     {.key = "key", .read = pb_read_path, .offset = AGENT(key)},
     {.key = "policy", .read = pb_read_policy},
+    {.key = "sandbox", .read = pb_read_bool, .offset = AGENT(sandbox)},
     {.key = "local_delivery", .read = pb_read_bool, .offset = AGENT(local_delivery)},
     {.key = "memory_budget",
      .read = pb_read_size,
@@ -171,6 +172,7 @@ static void set_defaults(struct pbay_agent_conf *conf)
     conf->max_attempts = 5;
     conf->default_connection = -1;
     conf->instances = 1;
+    conf->sandbox = true;
     conf->exception_policy = PBAY_POLICY_JUST_LOG;
 }
 

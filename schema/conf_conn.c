@@ -95,6 +95,7 @@ static const struct pb_field patchbay_fields[] = {
     {.key = "exception_policy", .read = pb_read_word, .words = pb_policy_words, .offset = CONN(exception_policy)},
     {.key = "on_stuck", .read = pb_read_word, .words = stuck_words, .offset = CONN(on_stuck)},
     {.key = "stuck_timeout", .read = pb_read_duration, .offset = CONN(stuck_timeout_ms), .min = 1000, .max = 86400000},
+    {.key = "sandbox", .read = pb_read_bool, .offset = CONN(sandbox)},
     {.key = "instances", .read = pb_read_count, .offset = CONN(instances), .min = 1, .max = PBAY_MAX_INSTANCES},
     {.key = "executable", .read = pb_read_path, .offset = CONN(executable)},
 };

@@ -131,6 +131,7 @@ struct pbay_conn_conf {
     enum pbay_policy exception_policy; /* exception_policy: just_log|propagate|stop_and_exit; default: the agent's */
     enum pbay_stuck on_stuck;          /* on_stuck: wait|restart|fail; default wait */
     uint32_t stuck_timeout_ms;         /* stuck_timeout: default 60000, 1000 .. 86400000 */
+    bool sandbox;                      /* sandbox: none but Patchbay's own calls of the kernel; default false */
     struct pbay_conf_pos at;           /* where agent.yaml names it */
 };
 
@@ -211,6 +212,7 @@ struct pbay_agent_conf {
     const char *key;                   /* patchbay.key: the broker's own key pair, for tcp; absolute; NULL = none */
     struct pbay_principal *principals; /* patchbay.policy: whose keys may attach over tcp; none = nobody */
     size_t n_principals;
+    bool sandbox;        /* patchbay.sandbox: of the broker (schema/harden.h); default true */
     bool local_delivery; /* patchbay.local_delivery: envelopes to another agent of this broker; default false */
     /* patchbay.memory_budget: bytes, suffix KiB MiB GiB allowed; default 256 MiB, 1 MiB .. 1 TiB */
     uint64_t memory_budget;

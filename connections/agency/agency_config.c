@@ -62,6 +62,7 @@ static const struct pb_field fields[] = {
     {.key = "known_keys", .read = read_known, .max = AGENCY_MAX_KNOWN},
     {.key = "allow_private_endpoints", .read = pb_read_bool, .offset = CONF(allow_private_endpoints)},
     {.key = "limits", .read = read_limits},
+    {.key = "sandbox", .read = pb_read_bool, .offset = CONF(sandbox)},
 };
 
 PB_FIELD_READER(read_listen)
@@ -131,6 +132,7 @@ PB_FIELD_READER(read_known)
 static const struct agency_config defaults = {
     .host = "127.0.0.1",
     .port = 8030,
+    .sandbox = true,
     .label = "Patchbay agency",
     .limits = {.clients = 1000,
                .keys = 1000,

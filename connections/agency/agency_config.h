@@ -16,7 +16,7 @@ struct agency_config {
     enum agency_policy mediation;
     uint8_t (*known)[VCX_KEY];
     size_t n_known;
-    bool allow_private_endpoints;
+    bool allow_private_endpoints, sandbox;
     struct agency_limits limits;
     struct web_limits web;
     uint64_t max_body_total;

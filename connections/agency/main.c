@@ -10,6 +10,7 @@
 
 #include "connections/agency/agency_http.h"
 #include "connections/agency/agency_open.h"
+#include "schema/harden.h"
 
 #define LEAVE_MS 5000 /* for answers and envelopes that are under way at the end */
 
@@ -170,10 +171,15 @@ static int open_and_run(const char *file, bool print_only)
     char why[VCX_WHY];
     int status = FAILED;
 
+    pb_harden_secrets();
     if (!agency_config_load(&config, file, &error)) {
         fprintf(stderr, "%s\n", error.text);
-        status = USAGE;
-    } else if (!vcx_init()) {
+        agency_config_fini(&config);
+        return USAGE;
+    }
+    if (config.sandbox)
+        pb_harden_enter(&(struct pb_sandbox){.who = "patchbay-agency"});
+    if (!vcx_init()) {
         log_line("libsodium does not work here");
     } else if (!agency_home_open(&home, &config, agency_now(), why)) {
         log_line(why);

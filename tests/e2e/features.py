@@ -113,7 +113,7 @@ class Demo(e2e.Demo):
         """Another connection that runs the stub's executable: a connection.yaml, and no code."""
         with open(os.path.join(e2e.SOURCE, "connections", "stub", "connection.yaml")) as f:
             text = f.read()
-        text = re.sub(r"(?m)^(config:\n( .*\n)+|fingerprint.*\n|name:.*\n%s)" % ("|excluded.*\n" if lists else ""), "", text)
+        text = re.sub(r"(?m)^((config|patchbay):\n( .*\n)+|fingerprint.*\n|name:.*\n%s)" % ("|excluded.*\n" if lists else ""), "", text)
         os.makedirs(self.path("connections/" + name))
         self.write("connections/%s/connection.yaml" % name, text + "name: %s\nconfig: %s\n%spatchbay: {executable: %s/libexec/patchbay/stub}\n"
                    % (name, config, lists, e2e.BUILD))

@@ -148,6 +148,7 @@ static void test_minimal(void **state)
     assert_int_equal(conf->n_connections + conf->n_addresses + conf->n_command + conf->n_default_routing, 0);
     assert_int_equal(conf->default_connection, -1);
     assert_false(conf->insecure || conf->local_delivery);
+    assert_true(conf->sandbox);
     assert_int_equal(conf->memory_budget, 256 << 20);
     assert_int_equal(conf->max_envelope, 1 << 20);
     assert_int_equal(conf->heartbeat_ms, 1000);
@@ -214,7 +215,7 @@ static void test_full_agent(void **state)
     assert_string_equal(conf->endpoints[0] + 6, at(state, "good/full/broker.ipc"));
     assert_string_equal(conf->endpoints[1], "tcp://0.0.0.0:5555");
     assert_string_equal(conf->endpoints[2], "tcp://[::1]:5556");
-    assert_true(conf->insecure && conf->local_delivery);
+    assert_true(conf->insecure && conf->local_delivery && !conf->sandbox);
     assert_string_equal(conf->key, at(state, "good/full/keys/broker"));
     check_policy(conf);
     assert_int_equal(conf->memory_budget, 64 << 20);
@@ -311,11 +312,11 @@ static void test_config(void **state)
 {
     static const char package[] = "c/good/full/connections/files/connection.yaml", agent[] = "c/good/full/agent.yaml";
     static const struct expected_value rows[] = {
-        {"input_file", "from_environment", agent, 56},
+        {"input_file", "from_environment", agent, 57},
         {"output_file", "./output_file", package, 17},
-        {"watch.paths.0", "c", agent, 58},
+        {"watch.paths.0", "c", agent, 59},
         {"watch.recursive", "false", package, 22},
-        {"header", NULL, agent, 59},
+        {"header", NULL, agent, 60},
         {"template", "http://${HOST}/ is no variable", package, 24},
         {"trailer", NULL, package, 25},
         {"password", "Secret:1", package, 26},
@@ -327,6 +328,7 @@ static void test_config(void **state)
     check_values(files, rows, sizeof rows / sizeof *rows);
     assert_int_equal(files->instances, 2);
     assert_int_equal(files->replay, PBAY_REPLAY_KEYED);
+    assert_true(files->sandbox && !conf->connections[1].sandbox);
     assert_string_equal(files->executable, at(state, "good/full/connections/files/bin/files"));
     pbay_agent_conf_destroy(&conf);
 }
