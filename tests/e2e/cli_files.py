@@ -221,13 +221,15 @@ def links_and_modes(demo):
     e2e.check(os.stat(f.path("elsewhere", "real.yaml")).st_mode & 0o7777 == 0o640, "the mode is the same")
     e2e.check(os.listdir(f.path("elsewhere")) == ["real.yaml"], "nothing is left over")
     f.no_rest()
-    before = os.stat(f.path("agent.yaml")).st_ino
+    held = open(f.path("agent.yaml"))  # so that its number is not given again
+    before = os.fstat(held.fileno()).st_ino
     many = [subprocess.Popen([e2e.PATCHBAY, "config", "set", "connections.own.config.%s" % key, value], cwd=f.dir, env=e2e.environment())
             for key, value in (("port", "1"), ("rate", "2"), ("quiet", "true"), ("text", "t"), ("nothing", "n"))]
     e2e.check([p.wait() for p in many] == [0] * 5, "five at a time")
     e2e.check(all(key in read(f.path("agent.yaml")) for key in ("port: 1", "rate: 2", "quiet: true", "text: t", "nothing: 'n'")),
               "none has undone another's: %s" % read(f.path("agent.yaml")))
     e2e.check(os.stat(f.path("agent.yaml")).st_ino != before, "replaced, not written over")
+    held.close()
 
 
 def config(demo):
