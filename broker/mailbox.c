@@ -336,8 +336,11 @@ static void admit(struct pb_core *c, struct pb_stream *s, const struct pb_frame 
     pb_flow_hold(s, f->raw.n);
     s->sender->in++;
     if (f->payload.n > pb_policy_max_envelope(c, s)) {
+        const char *why = f->payload.n > c->conf->max_envelope ? "larger than the broker's max_envelope"
+                                                               : "larger than the policy's max_envelope";
+
         pb_flow_free(c, s, f->raw.n);
-        pb_mail_end_one(c, s, f->seq, PBAY_TOO_BIG, PBAY_TOO_BIG, pbay_str("larger than max_envelope"));
+        pb_mail_end_one(c, s, f->seq, PBAY_TOO_BIG, PBAY_TOO_BIG, pbay_str(why));
         return;
     }
     if (s->n_parked || !may_dispatch(c, s, f->seq)) {

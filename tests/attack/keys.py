@@ -337,5 +337,6 @@ def run(case):
         print("%s: %.1f s" % (case.__name__, time.monotonic() - began))
 
 
-good = [run(case) for case in (strangers, claims, revoked, expired, stolen_id, processes, bad_files)]
-sys.exit(0 if all(good) else 1)
+if __name__ == "__main__":
+    good = [run(case) for case in (strangers, claims, revoked, expired, stolen_id, processes, bad_files)]
+    sys.exit(0 if all(good) else 1)

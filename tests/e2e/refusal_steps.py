@@ -1,11 +1,15 @@
 """The steps of refusals.py: each brings some rows of its table about. m is its Matrix."""
 import os
 import signal
+import sys
 
 import msgpack
 
 import demo as e2e
 import refusal_world as rw
+
+sys.path.insert(0, os.path.join(e2e.SOURCE, "tests", "attack"))
+import keys as attack_keys
 
 PROTOCOL, OPERATIONS, FORBIDDEN = rw.ENVELOPE["protocol"], "test/operations:1.0.0", "test/forbidden:1.0.0"
 CONNECTIONS = {"asker": {"plain": {}, "strict": {"excluded": [FORBIDDEN, OPERATIONS + "#delete"]},
@@ -338,6 +342,27 @@ def drain(m):
     m.settled(put)
 
 
+def keys(m):
+    """Another broker, on tcp."""
+    world = attack_keys.World()
+    try:
+        world.reload(attack_keys.WEB)
+        other, peer = attack_keys.Peer(world, "web"), attack_keys.Peer(world, "web")
+        verb, code, _, text = other.hello(name="http_server")[:4]
+        e2e.check((verb, code) == (attack_keys.REJECT, rw.code("DENIED")), "the answer: %s %s" % (verb, code))
+        m.see("key_denied", "DENIED", text)
+        peer.attach()
+        world.reload("")
+        _, code, _, text = peer.wait_for(attack_keys.GAP)[:4]
+        e2e.check(code == rw.code("DENIED"), "GAP's code: %s" % code)
+        m.see("key_revoked", "DENIED", text)
+        for one in (other, peer):
+            one.close()
+        world.end()
+    finally:
+        world.clean_up()
+
+
 def everything(m):
     m.start()
     when_hold_is_over = absent_ones(m)
@@ -348,6 +373,7 @@ def everything(m):
     stopped_broker(m)
     smaller_broker(m)
     drain(m)
+    keys(m)
 
 
 # ---- what a peer must not say ----

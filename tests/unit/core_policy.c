@@ -235,7 +235,7 @@ static void how_large(void **state)
     assert_non_null(core_heard(w, CONN, PB_PUB));
     assert_null(core_heard(w, AGENT, PB_END));
     core_pub(w, &s, 2, 1, 101);
-    expect_end(w, 2, PBAY_TOO_BIG, "max_envelope");
+    expect_end(w, 2, PBAY_TOO_BIG, "the policy's max_envelope");
     core_world_free(w);
 }
 
