@@ -15,7 +15,7 @@ import time
 
 import msgpack
 
-HOSTILE = {"e2e_attack", "e2e_refusals_hostile", "client"}
+HOSTILE = {"e2e_attack", "e2e_refusals_hostile", "attack_limits", "client"}
 BIG = {"u8": 0xff, "u32": 0xffffffff, "u64": 0xffffffffffffffff}
 MAX_RID = 32  # longer ones are passed over (SPEC 2.2)
 ONE_WAY = ("END 0", "REJECT", "STATE")
