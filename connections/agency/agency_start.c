@@ -89,6 +89,12 @@ static bool load(struct agency *a, int64_t now, char why[VCX_WHY])
     return good;
 }
 
+/* What peers are told beside what the core has; the last one only if there may be links. */
+static const char *const protocols[] = {
+    "https://didcomm.org/coordinate-mediation/1.0", "https://didcomm.org/messagepickup/2.0",
+    "https://didcomm.org/messagepickup/1.0",        "https://didcomm.org/routing/1.0",
+    "https://didcomm.org/report-problem/1.0",       "https://didcomm.org/shorten-url/1.0"};
+
 struct agency *agency_new(const struct agency_conf *conf, int64_t now, char why[VCX_WHY])
 {
     struct agency *a = pb_alloc(sizeof *a);
@@ -96,6 +102,8 @@ struct agency *agency_new(const struct agency_conf *conf, int64_t now, char why[
                                  .endpoint = conf->url,
                                  .random = conf->random,
                                  .keys = conf->keys,
+                                 .protocols = protocols,
+                                 .protocol_n = sizeof protocols / sizeof *protocols - !conf->limits.links,
                                  .new_key = conf->new_key,
                                  .self = conf->self};
 

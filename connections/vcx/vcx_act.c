@@ -197,15 +197,18 @@ static enum vcx_error list_connections(struct vcx_proc *s, struct vcx_command *c
 
 static enum vcx_error serialize(struct vcx_proc *s, struct vcx_command *c, struct pbay_message *reply, char *why)
 {
-    struct pb_buf text = {0};
+    struct pb_buf text = {0}, link = {0};
     char id[VCX_UUID];
+    const struct vcx_conn *conn = find(s, c, id);
+    bool has_link = conn && conn->state == VCX_OFFERED && vcx_link_find(s, id, conn->invitation_id, &link);
     enum vcx_error code;
 
-    vcx_act_id(s, c, id);
-    code = vcx_core_serialize(s->core, id, s->endpoint, &text, why);
+    pb_buf_add(&link, "", 1);
+    code = vcx_core_serialize(s->core, id, s->endpoint, has_link ? (char *)link.p : NULL, &text, why);
     if (!code)
         (void)pbay_vcx_connection_serialized_init(reply, s->protocols, (struct pbay_str){(char *)text.p, text.n});
     pb_buf_fini(&text);
+    pb_buf_fini(&link);
     return code;
 }
 
@@ -305,6 +308,8 @@ static void forget(struct vcx_proc *s, const char *id, bool ephemeral, bool also
         vcx_send_forget(s, id);
     if (ephemeral)
         vcx_event_forget(s, id);
+    if (ephemeral || also_sent)
+        vcx_link_orphan(s, id);
 }
 
 /* What is on its way to the peer still goes, and the key stays for deserialize; but an ephemeral one is gone. */

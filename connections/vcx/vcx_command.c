@@ -172,6 +172,8 @@ static bool has_come(const struct vcx_proc *s, const struct vcx_command *c)
 {
     if (vcx_wall() >= c->until)
         return true;
+    if (c->waits == VCX_WAITS_LINK)
+        return !vcx_link_may_come(s, c->invitation);
     return c->waits == VCX_WAITS_KEY ? vcx_relay_ready(s, c->key) != VCX_RELAY_WAIT
                                      : vcx_relay_has_polled(s, c->rounds);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "connections/vcx/vcx_mediate.h"
 #include "connections/vcx/vcx_options.h"
 #include "connections/vcx/vcx_proc.h"
 #include "connections/vcx/vcx_qr.h"
@@ -19,7 +20,8 @@ struct vcx_waiting {
     enum vcx_way way;
     struct vcx_connect how;
     char invitation_id[VCX_UUID];
-    char *agent; /* its URL; owned */
+    char *agent;        /* its URL; owned */
+    struct pb_buf link; /* the invitation's short link; empty = it has none */
 };
 
 static enum vcx_error no(enum vcx_error code, char *why, const char *text)
@@ -37,8 +39,10 @@ static enum vcx_error of_post(enum vcx_post_result result)
 
 void vcx_waiting_destroy(struct vcx_waiting **waiting)
 {
-    if (*waiting)
+    if (*waiting) {
         free((*waiting)->agent);
+        pb_buf_fini(&(*waiting)->link);
+    }
     free(*waiting);
     *waiting = NULL;
 }
@@ -184,19 +188,27 @@ static enum vcx_error show_code(struct shown *shown, char *why)
     return good ? VCX_OK : VCX_E_OPTION;
 }
 
-/* Ended with shown_fini in any case. */
-static enum vcx_error show(const struct vcx_proc *s, const json_t *invitation, bool is_ours, enum vcx_way way,
-                           struct shown *shown, char *why)
-{
-    *shown = (struct shown){.details = json_dumps(invitation, JSON_COMPACT)};
-    if (!shown->details || (is_ours && !vcx_invite_url(&shown->url, s->endpoint, invitation)))
-        return no(VCX_E_UNKNOWN, why, "the invitation cannot be written");
-    return is_ours && way == VCX_BY_QR ? show_code(shown, why) : VCX_OK;
-}
-
 static struct pbay_str view(const struct pb_buf *b)
 {
     return (struct pbay_str){b->n ? (const char *)b->p : "", b->n};
+}
+
+static bool add_url(const struct vcx_proc *s, const struct vcx_waiting *w, const json_t *invitation, struct pb_buf *url)
+{
+    if (!w->link.n)
+        return vcx_invite_url(url, s->endpoint, invitation);
+    pb_buf_add(url, w->link.p, w->link.n);
+    return true;
+}
+
+/* `w`: an inviter's; NULL = it is the peer's invitation. Ended with shown_fini in any case. */
+static enum vcx_error show(const struct vcx_proc *s, const json_t *invitation, const struct vcx_waiting *w,
+                           struct shown *shown, char *why)
+{
+    *shown = (struct shown){.details = json_dumps(invitation, JSON_COMPACT)};
+    if (!shown->details || (w && !add_url(s, w, invitation, &shown->url)))
+        return no(VCX_E_UNKNOWN, why, "the invitation cannot be written");
+    return w && w->way == VCX_BY_QR ? show_code(shown, why) : VCX_OK;
 }
 
 static void say_connected(struct vcx_proc *s, const char *id, const struct shown *shown, struct pbay_message *reply)
@@ -216,7 +228,7 @@ static enum vcx_error make(struct vcx_proc *s, const struct vcx_waiting *w, stru
     enum vcx_error code = vcx_core_draft(s->core, w->id, &w->how, &invitation, why);
 
     if (!code)
-        code = show(s, invitation, true, w->way, &shown, why);
+        code = show(s, invitation, w, &shown, why);
     if (!code)
         code = vcx_core_connect(s->core, w->id, &w->how, vcx_wall(), why);
     if (!code)
@@ -251,19 +263,18 @@ static void on_sms(struct vcx_proc *s, struct vcx_job *job, const struct vcx_pos
         finish(s, c);
 }
 
+static enum vcx_error check_phone(const struct vcx_proc *s, struct pbay_str phone, char *why)
+{
+    if (!vcx_sms_is_phone(phone))
+        return no(VCX_E_OPTION, why, "phone: expected an E.164 number");
+    return s->config.has_sms ? VCX_OK : no(VCX_E_ACTION, why, "no gateway for SMS is configured");
+}
+
 static enum vcx_error tell_phone(struct vcx_proc *s, struct vcx_command *c, struct vcx_waiting *w,
                                  struct pbay_str phone, struct pbay_str link, char *why)
 {
-    enum vcx_error code = VCX_OK;
-
-    if (!vcx_sms_is_phone(phone))
-        code = no(VCX_E_OPTION, why, "phone: expected an E.164 number");
-    else if (!s->config.has_sms)
-        code = no(VCX_E_ACTION, why, "no gateway for SMS is configured");
     begin_job(s, c, on_sms);
-    if (!code)
-        code = vcx_sms_send(&s->config.sms, s->post, c->job.tag, phone, link, why);
-    return wait_for(s, c, w, code);
+    return wait_for(s, c, w, vcx_sms_send(&s->config.sms, s->post, c->job.tag, phone, link, why));
 }
 
 /* ---- to another agent ---- */
@@ -346,7 +357,7 @@ static enum vcx_error follow(struct vcx_proc *s, const char *id, const struct vc
     if (!code)
         code = vcx_core_invite(s->core, id, &invitation, why);
     if (!code)
-        code = show(s, invitation, false, VCX_BY_LINK, &shown, why);
+        code = show(s, invitation, NULL, &shown, why);
     if (!code)
         say_connected(s, id, &shown, reply);
     shown_fini(&shown);
@@ -385,7 +396,7 @@ static enum vcx_error tell(struct vcx_proc *s, struct vcx_command *c, struct vcx
     enum vcx_error code = vcx_core_draft(s->core, w->id, &w->how, &invitation, why);
 
     if (!code)
-        code = show(s, invitation, true, VCX_BY_LINK, &shown, why);
+        code = show(s, invitation, w, &shown, why);
     if (!code && w->way == VCX_BY_AGENT && !w->agent)
         code = no(VCX_E_OPTION, why, "agent: expected the URL of the other agent");
     if (code)
@@ -397,18 +408,36 @@ static enum vcx_error tell(struct vcx_proc *s, struct vcx_command *c, struct vcx
     return code;
 }
 
+/* A short link for who reads it from a picture or a telephone, if there is one, or may be soon: then it is waited for.
+ * Asked once: without it the invitation's URL is as good. */
+static bool wait_for_link(struct vcx_proc *s, struct vcx_command *c, struct vcx_waiting *w)
+{
+    if (w->way == VCX_BY_AGENT || vcx_link_find(s, w->id, w->invitation_id, &w->link) || c->invitation[0])
+        return false;
+    memcpy(c->invitation, w->invitation_id, sizeof c->invitation);
+    if (!vcx_link_ask(s, w->id, &w->how))
+        return false;
+    c->until = vcx_wall() + VCX_MEDIATE_LINK_MS;
+    c->waits = VCX_WAITS_LINK;
+    return true;
+}
+
 static enum vcx_error invite(struct vcx_proc *s, struct vcx_command *c, const struct vcx_conn *conn,
                              const struct vcx_options *o, struct pbay_message *reply, char *why)
 {
+    enum vcx_error code = o->way == VCX_BY_SMS ? check_phone(s, o->phone, why) : VCX_OK;
     struct vcx_waiting *w;
-    enum vcx_error code;
 
-    if (vcx_connect_is_telling(s, conn->own))
-        return no(VCX_E_CONNECT, why, "the connection is being connected already");
+    if (!code && vcx_connect_is_telling(s, conn->own))
+        code = no(VCX_E_CONNECT, why, "the connection is being connected already");
+    if (code)
+        return code;
     w = waiting_new(c, conn, o);
-    if (w->way == VCX_BY_SMS || w->way == VCX_BY_AGENT)
-        return tell(s, c, w, o->phone, why);
-    code = make(s, w, reply, why);
+    if (!wait_for_link(s, c, w)) {
+        if (w->way == VCX_BY_SMS || w->way == VCX_BY_AGENT)
+            return tell(s, c, w, o->phone, why);
+        code = make(s, w, reply, why);
+    }
     vcx_waiting_destroy(&w);
     return code;
 }

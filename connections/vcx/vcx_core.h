@@ -38,6 +38,8 @@ struct vcx_core_conf {
     size_t routing_n;
     const struct vcx_random *random;
     struct vcx_keys keys;
+    const char *const *protocols; /* that the caller has beside the core's: peers who ask are told of both */
+    size_t protocol_n;
 
     /* A new key of ours, which `keys` has from now on; unless it is ephemeral, after a crash too. */
     bool (*new_key)(void *self, bool ephemeral, uint8_t key[VCX_KEY], char why[VCX_WHY]);
@@ -179,9 +181,10 @@ enum vcx_error vcx_core_release(struct vcx_core *core, const char *id, char why[
 /* ---- elsewhere: vcx_core_serial.c ---- */
 
 /* Append the connection as libvcx serializes it, "version": "1.0", with what only we know in a member of its own,
- * "patchbay". Private keys are not in it. `base` is what an invitation's URL begins with. */
-enum vcx_error vcx_core_serialize(const struct vcx_core *core, const char *id, const char *base, struct pb_buf *out,
-                                  char why[VCX_WHY]);
+ * "patchbay". Private keys are not in it. `base` is what an invitation's URL begins with, unless the invitation has the
+ * short link `link` (NULL = none). */
+enum vcx_error vcx_core_serialize(const struct vcx_core *core, const char *id, const char *base, const char *link,
+                                  struct pb_buf *out, char why[VCX_WHY]);
 
 /* Put it in again. The errors of vcx_serial_read, and vcx_core_load's; VCX_E_ACTION = it is one of libvcx's own
  * protocol, which needs its agency. */

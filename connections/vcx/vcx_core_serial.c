@@ -52,16 +52,19 @@ static json_t *data_of(const struct vcx_conn *c, const char *base)
     return NULL;
 }
 
-enum vcx_error vcx_core_serialize(const struct vcx_core *core, const char *id, const char *base, struct pb_buf *out,
-                                  char why[VCX_WHY])
+enum vcx_error vcx_core_serialize(const struct vcx_core *core, const char *id, const char *base, const char *link,
+                                  struct pb_buf *out, char why[VCX_WHY])
 {
     const struct vcx_conn *c = core_find(core, id);
-    json_t *whole;
+    json_t *data, *whole;
     bool good;
 
     if (!c)
         return no(VCX_E_HANDLE, why, "there is no connection with this id");
-    whole = json_pack("{s:s, s:o}", "version", "1.0", "data", data_of(c, base));
+    data = data_of(c, base);
+    if (data && link)
+        json_object_set_new(data, "invite_url", json_string(link));
+    whole = json_pack("{s:s, s:o}", "version", "1.0", "data", data);
     good = whole && vcx_serial_write(out, whole);
     json_decref(whole);
     return good ? VCX_OK : no(VCX_E_SERIALIZE, why, "out of memory");

@@ -56,7 +56,8 @@ static bool on_query(struct core_incoming *in)
     if (!query.p)
         return false;
     vcx_uuid(in->core->conf.random, id);
-    return core_send(in->core, in->conn, vcx_message_disclose(&head, query), in->why);
+    return core_send(in->core, in->conn,
+                     vcx_message_disclose(&head, query, in->core->conf.protocols, in->core->conf.protocol_n), in->why);
 }
 
 /* Only codes that we know stand in a reason: it has no stranger's text. */

@@ -29,6 +29,7 @@ void vcx_mediate_destroy(struct vcx_mediate **m)
         return;
     mediate_keys_fini(*m);
     mediate_pickup_fini(*m);
+    mediate_links_fini(*m);
     json_decref((*m)->stored);
     free(*m);
     *m = NULL;
@@ -106,6 +107,14 @@ bool mediate_send(struct vcx_mediate *m, struct mediate_slot *slot, enum mediate
 
 static void give_up(struct vcx_mediate *m, struct mediate_slot *slot, int64_t now)
 {
+    if (slot == &m->shorten) {
+        mediate_shorten_lost(m, now);
+        return;
+    }
+    if (slot == &m->tidy) {
+        mediate_tidy_lost(m, now);
+        return;
+    }
     if (slot->ask == MEDIATE_UPDATE)
         mediate_keys_forget(m);
     mediate_back_off(m, slot, now, VCX_MEDIATE_FIRST_MS, VCX_MEDIATE_LAST_MS);
@@ -113,15 +122,17 @@ static void give_up(struct vcx_mediate *m, struct mediate_slot *slot, int64_t no
 
 void vcx_mediate_lost(struct vcx_mediate *m, const char *message_id, int64_t now)
 {
-    if (m->talk.ask && strcmp(m->talk.id, message_id) == 0)
-        give_up(m, &m->talk, now);
-    if (m->pickup.ask && strcmp(m->pickup.id, message_id) == 0)
-        give_up(m, &m->pickup, now);
+    struct mediate_slot *const slots[] = {&m->talk, &m->pickup, &m->tidy, &m->shorten};
+
+    for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
+        if (slots[i]->ask && strcmp(slots[i]->id, message_id) == 0)
+            give_up(m, slots[i], now);
+    }
 }
 
 /* ---- answers ---- */
 
-static bool is_thread(const struct mediate_slot *slot, const json_t *message, const char *member)
+bool mediate_is_thread(const struct mediate_slot *slot, const json_t *message, const char *member)
 {
     const char *id = json_string_value(json_object_get(json_object_get(message, "~thread"), member));
 
@@ -131,7 +142,7 @@ static bool is_thread(const struct mediate_slot *slot, const json_t *message, co
 bool mediate_answers(const struct mediate_slot *slot, enum mediate_ask ask, const json_t *message)
 {
     return slot->ask == ask &&
-           (is_thread(slot, message, "thid") || !vcx_json_has(json_object_get(message, "~thread"), "thid"));
+           (mediate_is_thread(slot, message, "thid") || !vcx_json_has(json_object_get(message, "~thread"), "thid"));
 }
 
 static bool read_grant(struct vcx_mediate_grant *grant, const json_t *message)
@@ -172,6 +183,7 @@ static void on_grant(struct vcx_mediate *m, const json_t *message, int64_t now)
     m->granted = true;
     m->denied = false;
     m->unknown = 0;
+    m->answered = m->offered = false;
     mediate_free(&m->talk, now);
     mediate_free(&m->pickup, now);
 }
@@ -205,16 +217,30 @@ static void on_talk_problem(struct vcx_mediate *m, int64_t now)
     give_up(m, &m->talk, now);
 }
 
-/* There are many types of them: of each protocol, and of none. Some say in pthid what they are about. */
+/* Some problem reports say in pthid what they are about. */
+static bool is_about(const struct mediate_slot *slot, const json_t *message)
+{
+    return slot->ask && (mediate_is_thread(slot, message, "thid") || mediate_is_thread(slot, message, "pthid"));
+}
+
+/* There are many types of them: of each protocol, and of none. */
 static bool on_problem(struct vcx_mediate *m, const json_t *message, int64_t now)
 {
-    if (m->talk.ask && (is_thread(&m->talk, message, "thid") || is_thread(&m->talk, message, "pthid")))
-        on_talk_problem(m, now);
-    else if (m->pickup.ask && (is_thread(&m->pickup, message, "thid") || is_thread(&m->pickup, message, "pthid")))
-        mediate_pickup_problem(m, now);
-    else
-        return false;
-    return true;
+    const struct {
+        const struct mediate_slot *slot;
+        void (*handle)(struct vcx_mediate *, int64_t);
+    } rows[] = {{&m->talk, on_talk_problem},
+                {&m->pickup, mediate_pickup_problem},
+                {&m->tidy, mediate_tidy_problem},
+                {&m->shorten, mediate_shorten_lost}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (is_about(rows[i].slot, message)) {
+            rows[i].handle(m, now);
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool is_problem(const json_t *message)
@@ -239,7 +265,8 @@ bool vcx_mediate_receive(struct vcx_mediate *m, const struct vcx_action *action,
                 {"messagepickup", 2, "delivery", mediate_on_delivery},
                 {"messagepickup", 1, "batch", mediate_on_batch}};
 
-    if ((action->kind != VCX_MESSAGE && action->kind != VCX_PROBLEM_IN) || strcmp(action->id, m->connection) != 0)
+    if ((action->kind != VCX_MESSAGE && action->kind != VCX_PROBLEM_IN && action->kind != VCX_FEATURES) ||
+        strcmp(action->id, m->connection) != 0)
         return false;
     if (is_problem(action->message))
         return on_problem(m, action->message, now);
@@ -249,7 +276,7 @@ bool vcx_mediate_receive(struct vcx_mediate *m, const struct vcx_action *action,
             return true;
         }
     }
-    return false;
+    return mediate_links_receive(m, action->message, now);
 }
 
 /* ---- time ---- */
@@ -274,6 +301,11 @@ static int64_t later(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
 static int64_t tick_slot(struct vcx_mediate *m, struct mediate_slot *slot, int64_t (*next)(const struct vcx_mediate *),
                          void (*send)(struct vcx_mediate *, int64_t), int64_t now)
 {
@@ -287,11 +319,14 @@ static int64_t tick_slot(struct vcx_mediate *m, struct mediate_slot *slot, int64
 int64_t vcx_mediate_tick(struct vcx_mediate *m, int64_t now)
 {
     const struct vcx_conn *conn = vcx_core_find(m->core, m->connection);
-    int64_t talk, pickup;
+    int64_t talk, pickup, tidy, shorten;
 
     if (!conn || conn->state != VCX_ACCEPTED)
         return INT64_MAX;
+    mediate_links_expire(m, now);
     talk = tick_slot(m, &m->talk, talk_next, talk_send, now);
     pickup = tick_slot(m, &m->pickup, mediate_pickup_next, mediate_pickup_send, now);
-    return talk < pickup ? talk : pickup;
+    tidy = tick_slot(m, &m->tidy, mediate_tidy_next, mediate_tidy_send, now);
+    shorten = tick_slot(m, &m->shorten, mediate_shorten_next, mediate_shorten_send, now);
+    return earlier(earlier(talk, pickup), earlier(tidy, shorten));
 }

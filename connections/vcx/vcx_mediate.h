@@ -12,6 +12,9 @@
  * mediator may hold for wait_ms (a member of the delivery-request that others ignore). What is not answered, and what
  * is refused for now, is asked again, later and later.
  *
+ * Short links (shorten-url 1.0), if the mediator has said that it makes them: nobody waits for that, nor long for a
+ * link.
+ *
  * An envelope may come twice: it is the mediator's until it has heard that it is stored. The core knows the second one
  * by its @id.
  *
@@ -37,6 +40,12 @@
 #define VCX_MEDIATE_MAX_DENIED  3600000 /* at most */
 #define VCX_MEDIATE_UNKNOWN_MAX 3       /* problem reports about keys, in a row, until mediation is asked for again */
 
+#define VCX_MEDIATE_LINKS     256     /* short links that are wanted, or to be invalidated, at a time */
+#define VCX_MEDIATE_LINK      255     /* bytes of one */
+#define VCX_MEDIATE_LINK_MS   5000    /* for it to come */
+#define VCX_MEDIATE_LINK_LATE 3600000 /* that one which has come later is tried to be invalidated */
+#define VCX_MEDIATE_QUERY_MS  3600000 /* at most, until a mediator that does not answer is asked for them again */
+
 /* Where peers post envelopes for us: wrapped for `routing` in its order. */
 struct vcx_mediate_grant {
     char endpoint[VCX_MAX_URL + 1];
@@ -50,6 +59,7 @@ struct vcx_mediate_conf {
                                               not survive. NULL = none. Copied */
     int64_t wait_ms;                       /* 0 to VCX_MEDIATE_MAX_WAIT: less than the caller waits for a reply */
     bool pickup_1;                         /* else 2.0, and 1.0 if the mediator reports a problem with that */
+    bool links;                            /* ask whether the mediator makes short links */
 };
 
 struct vcx_mediate; /* opaque */
@@ -104,6 +114,35 @@ bool vcx_mediate_poll(struct vcx_mediate *m);
 
 /* How often the mediator had nothing, or nothing more. */
 uint64_t vcx_mediate_rounds(const struct vcx_mediate *m);
+
+/* ---- short links ---- */
+
+/* Of a connection's invitation. */
+struct vcx_mediate_link {
+    char connection[VCX_UUID], invitation[VCX_UUID]; /* invitation: its @id, by which the link is known here */
+    char url[VCX_MEDIATE_LINK + 1];
+    int64_t expires_at;
+};
+
+/* Has the mediator said that it makes them? */
+bool vcx_mediate_has_links(const struct vcx_mediate *m);
+
+/* Ask for one, for the invitation's URL; link->url is not looked at. false = it will not come: the mediator does not
+ * make them, or not for this one. */
+bool vcx_mediate_shorten(struct vcx_mediate *m, const struct vcx_mediate_link *link, struct pbay_str url, int64_t now);
+
+/* May it still come, before VCX_MEDIATE_LINK_MS are over? One that comes later is invalidated. */
+bool vcx_mediate_is_shortening(const struct vcx_mediate *m, const char *invitation);
+
+/* The next one that has come: http or https, of the scheme, host and port that the grant names. */
+bool vcx_mediate_take_link(struct vcx_mediate *m, struct vcx_mediate_link *link);
+
+/* It is to lead nowhere any more. The mediator is told until it answers, whatever that is, or the link expires; then
+ * take_dead gives it, and it may be forgotten. Saying it again does nothing; after a restart it must be said again. */
+void vcx_mediate_invalidate(struct vcx_mediate *m, const struct vcx_mediate_link *link);
+bool vcx_mediate_take_dead(struct vcx_mediate *m, struct vcx_mediate_link *link);
+
+/* ---- time ---- */
 
 /* Send what is due. Returns when it has to be called next: INT64_MAX = not before something happens; not after `now` =
  * the core's actions are to be taken first. */

@@ -154,14 +154,20 @@ static bool is_about(struct pbay_str query, const char *protocol)
     return begin.n <= strlen(protocol) && memcmp(begin.p, protocol, begin.n) == 0;
 }
 
-json_t *vcx_message_disclose(const struct vcx_head *head, struct pbay_str query)
+static void disclose(json_t *list, struct pbay_str query, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (is_about(query, names[i]))
+            json_array_append_new(list, json_pack("{s:s}", "pid", names[i]));
+    }
+}
+
+json_t *vcx_message_disclose(const struct vcx_head *head, struct pbay_str query, const char *const *more, size_t more_n)
 {
     json_t *list = json_array();
 
-    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
-        if (is_about(query, protocols[i]))
-            json_array_append_new(list, json_pack("{s:s}", "pid", protocols[i]));
-    }
+    disclose(list, query, protocols, sizeof protocols / sizeof *protocols);
+    disclose(list, query, more, more_n);
     return with(message_of("discover-features/1.0/disclose", head), "protocols", list);
 }
 

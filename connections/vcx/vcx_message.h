@@ -35,8 +35,9 @@ json_t *vcx_message_pong(const struct vcx_head *head);
 json_t *vcx_message_text(const struct vcx_head *head, struct pbay_str content, int64_t now);
 json_t *vcx_message_query(const struct vcx_head *head, const char *query, const char *comment);
 
-/* What of our protocols the query (RFC 0031: an identifier, or its beginning and '*') is about. */
-json_t *vcx_message_disclose(const struct vcx_head *head, struct pbay_str query);
+/* What of our protocols, and of `more`, the query (RFC 0031: an identifier, or its beginning and '*') is about. */
+json_t *vcx_message_disclose(const struct vcx_head *head, struct pbay_str query, const char *const *more,
+                             size_t more_n);
 
 /* All of our protocols. */
 json_t *vcx_message_protocols(void);

@@ -10,6 +10,7 @@
  *     vcx_send.c      the outbox on its way
  *     vcx_inbound.c   envelopes that come, and offers among them
  *     vcx_relay.c     the mediator, if there is one
+ *     vcx_link.c      the short links that it makes
  *     vcx_listen.c    the HTTP listener; nobody else knows of web.h
  *
  * Nothing is sent, answered or told before the transaction that it comes of is on the disk. When one cannot be
@@ -30,6 +31,7 @@
 #define VCX_MAX_GIVEN 256 /* events that the runtime has */
 #define VCX_NEVER     INT64_MAX
 
+struct vcx_mediate;
 struct vcx_proc;
 
 /* ---- what is asked of the network ---- */
@@ -50,8 +52,8 @@ void vcx_job_remove(struct vcx_proc *s, struct vcx_job *job);
 
 enum vcx_command_state { VCX_WORKS, VCX_READY, VCX_GIVEN };
 
-/* What of the mediator: that it has been asked for what it has; that it has taken a key. */
-enum vcx_waits { VCX_WAITS_NOT, VCX_WAITS_POLL, VCX_WAITS_KEY };
+/* What of the mediator: that it has been asked for what it has; that it has taken a key; that it makes a short link. */
+enum vcx_waits { VCX_WAITS_NOT, VCX_WAITS_POLL, VCX_WAITS_KEY, VCX_WAITS_LINK };
 
 /* WORKS: it waits for a network. READY: its reply is to be given. GIVEN: the runtime has the reply; when that has
  * ended, the command is settled. */
@@ -69,6 +71,7 @@ struct vcx_command {
     int64_t until;                   /* when it has waited long enough; 0 = it has not waited */
     uint64_t rounds;                 /* VCX_WAITS_POLL */
     uint8_t key[VCX_KEY];            /* VCX_WAITS_KEY */
+    char invitation[VCX_UUID];       /* VCX_WAITS_LINK; empty = no link was asked for yet */
     struct vcx_command *prev, *next; /* of all */
     UT_hash_handle by_number;
 };
@@ -239,6 +242,9 @@ void vcx_send_clear(struct vcx_proc *s);
 enum pbay_err vcx_relay_open(struct vcx_proc *s);
 void vcx_relay_close(struct vcx_proc *s);
 
+/* Its client; NULL = there is none. What is asked of it within begin goes out with the next turn. */
+struct vcx_mediate *vcx_relay_client(const struct vcx_proc *s);
+
 /* Forget the requests under way: one of them may be held for long. */
 void vcx_relay_stop(struct vcx_proc *s);
 
@@ -265,6 +271,26 @@ int64_t vcx_relay_deadline(void);
 
 /* Everything that is due; when the next turn is, by the wall clock. */
 int64_t vcx_relay_turn(struct vcx_proc *s);
+
+/* ---- vcx_link.c; without a mediator that makes short links none of it does anything ---- */
+
+/* Ask for one, for the invitation that connect would make with these options. Within begin. false = it will not come.
+ */
+bool vcx_link_ask(struct vcx_proc *s, const char *id, const struct vcx_connect *how);
+bool vcx_link_may_come(const struct vcx_proc *s, const char *invitation);
+
+/* Append that of a connection's invitation (its @id). false = there is none. */
+bool vcx_link_find(struct vcx_proc *s, const char *id, const char *invitation, struct pb_buf *url);
+
+/* The connection is gone for good; those of an earlier process that were ephemeral are. Within begin. */
+void vcx_link_orphan(struct vcx_proc *s, const char *id);
+void vcx_link_sweep(struct vcx_proc *s);
+
+/* What has come is stored, what leads nowhere any more is forgotten. Within begin. */
+void vcx_link_keep(struct vcx_proc *s, struct vcx_mediate *m);
+
+/* Those that are not needed any more are to be invalidated. */
+void vcx_link_check(struct vcx_proc *s, struct vcx_mediate *m);
 
 /* ---- vcx_inbound.c ---- */
 

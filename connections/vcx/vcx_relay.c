@@ -12,11 +12,14 @@
 #include "connections/vcx/vcx_proc.h"
 
 #define SOURCE      "patchbay:mediator"
-#define WAIT_MS     10000 /* that the mediator may hold an answer: less than VCX_POST_TIMEOUT */
+#define WAIT_MS     10000 /* that the mediator may hold an answer */
+#define WAY_MS      4000  /* for the request and the answer beside that */
 #define COMMAND_MS  30000 /* that a command waits for the mediator */
 #define MAX_TAKEN   64    /* envelopes of one turn */
 #define CROWD_MS    1000  /* until the next look, while too many messages wait for the agent */
 #define DIGEST_TEXT 65
+
+_Static_assert(WAIT_MS + WAY_MS < VCX_POST_TIMEOUT, "a held answer comes before its request is given up");
 
 /* A request to the mediator. */
 struct asking {
@@ -31,6 +34,7 @@ struct vcx_relay {
     char id[VCX_UUID], digest[DIGEST_TEXT]; /* of its connection; of the invitation in the configuration */
     bool addressed;                         /* the core has the grant */
     bool changed;                           /* keys may have come or gone */
+    bool links;                             /* that there are short links has been said */
     struct vcx_mediate_grant grant;         /* the core's, while it is addressed */
     struct asking *asked;
     int64_t due;
@@ -172,8 +176,9 @@ enum pbay_err vcx_relay_open(struct vcx_proc *s)
     if (code)
         return pbay_link_fail(s->link, PBAY_CONFIG, "config.mediator: %d (%s): %s", (int)code, vcx_error_text(code),
                               why);
-    r->m = vcx_mediate_new(s->core, r->id,
-                           &(struct vcx_mediate_conf){.known = r->addressed ? &r->grant : NULL, .wait_ms = WAIT_MS});
+    r->m = vcx_mediate_new(
+        s->core, r->id,
+        &(struct vcx_mediate_conf){.known = r->addressed ? &r->grant : NULL, .wait_ms = WAIT_MS, .links = true});
     return PBAY_OK;
 }
 
@@ -211,6 +216,11 @@ bool vcx_relay_is(const struct vcx_proc *s, const char *id)
     return s->relay && strcmp(s->relay->id, id) == 0;
 }
 
+struct vcx_mediate *vcx_relay_client(const struct vcx_proc *s)
+{
+    return s->relay ? s->relay->m : NULL;
+}
+
 static void send_later(struct vcx_proc *s, struct vcx_action *action)
 {
     struct asking *a = pb_alloc(sizeof *a);
@@ -231,8 +241,8 @@ void vcx_relay_action(struct vcx_proc *s, struct vcx_action *action)
         send_later(s, action);
     else if (action->kind == VCX_STATE)
         pbay_link_log(s->link, "the mediator's connection: state %d, %s", (int)action->to, action->reason);
-    else if (r->m)
-        (void)vcx_mediate_receive(r->m, action, vcx_wall());
+    else if (r->m && vcx_mediate_receive(r->m, action, vcx_wall()))
+        vcx_link_keep(s, r->m);
     pbay_link_wake(s->link);
 }
 
@@ -316,6 +326,7 @@ static void update_keys(struct vcx_proc *s, struct vcx_relay *r)
         else
             (void)vcx_mediate_drop(r->m, conn->own);
     }
+    vcx_link_check(s, r->m);
 }
 
 /* ---- commands that wait ---- */
@@ -394,7 +405,17 @@ static void tick(struct vcx_proc *s, struct vcx_relay *r)
 {
     vcx_begin(s);
     r->due = vcx_mediate_tick(r->m, vcx_wall());
+    vcx_link_keep(s, r->m);
     (void)vcx_commit(s, false);
+}
+
+static void tell_links(struct vcx_proc *s, struct vcx_relay *r)
+{
+    bool has = vcx_mediate_has_links(r->m);
+
+    if (has && !r->links)
+        pbay_link_log(s->link, "the mediator makes short links");
+    r->links = has;
 }
 
 /* What has ended is begun anew by the next connect. */
@@ -416,6 +437,7 @@ int64_t vcx_relay_turn(struct vcx_proc *s)
     if (s->broken[0])
         return VCX_NEVER;
     take_grant(s, r);
+    tell_links(s, r);
     update_keys(s, r);
     if (vcx_wall() >= r->due)
         tick(s, r);

@@ -22,6 +22,8 @@ static const char schema[] = VCX_STORE_SCHEMA
     "CREATE TABLE IF NOT EXISTS done (seq INTEGER PRIMARY KEY AUTOINCREMENT, cause BLOB NOT NULL UNIQUE,"
     " reply BLOB NOT NULL, at INTEGER NOT NULL) STRICT;"
     "CREATE INDEX IF NOT EXISTS done_at ON done (at);"
+    "CREATE TABLE IF NOT EXISTS link (url TEXT PRIMARY KEY, connection TEXT NOT NULL, invitation TEXT NOT NULL,"
+    " expires_at INTEGER NOT NULL, ephemeral INTEGER NOT NULL) STRICT;"
     "CREATE TABLE IF NOT EXISTS setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;";
 
 /* ---- the parts ---- */
@@ -171,6 +173,7 @@ static enum pbay_err sweep(struct vcx_proc *s)
     vcx_begin(s);
     (void)vcx_db_do(s->db, "DELETE FROM outbox WHERE ephemeral = 1", "");
     (void)vcx_db_do(s->db, "DELETE FROM event WHERE ephemeral = 1", "");
+    vcx_link_sweep(s);
     vcx_event_load(s);
     s->outbox_n = vcx_db_ask(s->db, 0, "SELECT count(*) FROM outbox", "");
     s->event_n = vcx_db_ask(s->db, 0, "SELECT count(*) FROM event", "");

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
@@ -76,23 +77,34 @@ class Credo:
         self.everyone.remove(self)
 
 
+def invitation_of(url):
+    """What is in a URL, or behind our agency's short link."""
+    if "=" not in url:
+        with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": "application/json"}), timeout=e2e.ANSWER) as answer:
+            return json.load(answer)
+    text = url.partition("=")[2]
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
 def only_connections(url):
     """Our invitation, as one that only speaks connections 1.0 would have made it."""
-    base, _, text = url.partition("?oob=")
-    invitation = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    invitation = invitation_of(url)
     invitation["handshake_protocols"] = [p for p in invitation["handshake_protocols"] if "/connections/" in p]
     same(len(invitation["handshake_protocols"]), 1, "connections 1.0 is offered")
-    return base + "?oob=" + base64.urlsafe_b64encode(json.dumps(invitation).encode()).decode().rstrip("=")
+    return "http://alice.example?oob=" + base64.urlsafe_b64encode(json.dumps(invitation).encode()).decode().rstrip("=")
 
 
-def we_invite(a, credo, kind):
+def we_invite(a, credo, kind, begin):
+    if begin:
+        a.poll_until(lambda: "the mediator makes short links" in a.output(), "alice knows of short links")
     mine, url = a.invite({"c_i": "connections", "connections": "auto", "didexchange": "didexchange"}[kind])
-    check(("?c_i=" in url) == (kind == "c_i"), "the invitation: %s" % url)
+    check(url.startswith(begin), "a short link: %s" % url)
+    check(("/connections/" in invitation_of(url)["@type"]) == (kind == "c_i"), "the invitation: %s" % url)
     credo.do("accept", url=only_connections(url) if kind == "connections" else url)
     return mine
 
 
-def credo_invites(a, credo, kind):
+def credo_invites(a, credo, kind, _):
     return a.follow(credo.invite(kind))
 
 
@@ -112,9 +124,9 @@ def talk(a, mine, credo, theirs):
     same(a.message(mine, "message")["content"], text, "what credo says")
 
 
-def meet(a, credo, how, kind):
+def meet(a, credo, how, kind, begin):
     began = time.monotonic()
-    mine = how(a, credo, kind)
+    mine = how(a, credo, kind, begin)
     a.event("state_changed", connection_id=mine, to_state=of.ACCEPTED)
     theirs = credo.event("connection", a, state="completed", theirLabel="alice")["id"]
     rows = {row["connection_id"]: row for row in json.loads(a.ask("list_connections").json)}
@@ -124,10 +136,11 @@ def meet(a, credo, how, kind):
     print("  %s, %s: %.1f s" % (how.__name__, kind, time.monotonic() - began), flush=True)
 
 
-def meets(a, credo):
+def meets(a, credo, begin):
+    """`begin`: of the URL of each of our invitations."""
     for how in (we_invite, credo_invites):
         for kind in KINDS:
-            meet(a, credo, how, kind)
+            meet(a, credo, how, kind, begin)
 
 
 # ---- the cases ----
@@ -144,10 +157,10 @@ def credo_mediates(run):
 
 
 def agency_mediates(run):
-    """We are behind our own agency."""
+    """We are behind our own agency, and invite with its short links."""
     agency = of.Agency()
     try:
-        run({"mediator": agency.invitation}, Credo("carol", port=of.of.http_world.free_port()))
+        run({"mediator": agency.invitation}, Credo("carol", port=of.of.http_world.free_port()), agency.url + "/i/")
     finally:
         agency.close()
 
@@ -170,9 +183,9 @@ def agency_mediates_credo_v2(run):
     mediates_credo(run, "v2")
 
 
-def run(config, credo):
+def run(config, credo, begin=""):
     def interop(a):
-        meets(a, credo)
+        meets(a, credo, begin)
     return of.main(((config,), interop))
 
 
@@ -186,7 +199,7 @@ def main():
             continue
         print("%s: %s" % (case.__name__, case.__doc__ or ""), flush=True)
         try:
-            case(lambda config, credo: failed.extend([case.__name__] * bool(run(config, credo))))
+            case(lambda *how: failed.extend([case.__name__] * bool(run(*how))))
         except e2e.Failed as why:
             print("FAILED: %s: %s" % (case.__name__, why))
             failed.append(case.__name__)

@@ -118,6 +118,45 @@ static void no_invitations(void **unused)
     agency_world_close(&w);
 }
 
+/* Is the protocol among those that the client is told of? */
+static bool has(struct world_client *c, const char *query, const char *protocol)
+{
+    const json_t *list, *one;
+    bool found = false;
+    size_t i;
+
+    (void)world_ask(c, "discover-features/1.0/query", json_pack("{s:s}", "query", query));
+    assert_true(world_is(c->message, "discover-features/1.0/disclose"));
+    list = vcx_of(c->message, "protocols");
+    json_array_foreach(list, i, one)
+    {
+        found |= strcmp(vcx_text(one, "pid"), protocol) == 0;
+    }
+    return found;
+}
+
+/* Clients find out what there is. */
+static void discloses(void **unused)
+{
+    struct agency_world w;
+    struct world_client *c;
+
+    (void)unused;
+    for (unsigned links = 0; links < 2; links++) {
+        agency_world_open(&w);
+        w.conf.limits.links = links;
+        agency_world_start(&w);
+        c = world_mediated(&w, 0);
+        assert_int_equal(has(c, "https://didcomm.org/shorten-url/*", "https://didcomm.org/shorten-url/1.0"), links > 0);
+        assert_int_equal(has(c, "*", "https://didcomm.org/shorten-url/1.0"), links > 0);
+        assert_true(has(c, "https://didcomm.org/messagepickup/2.0", "https://didcomm.org/messagepickup/2.0"));
+        assert_false(has(c, "https://didcomm.org/messagepickup/2.0", "https://didcomm.org/messagepickup/1.0"));
+        assert_true(has(c, "https://didcomm.org/co*", "https://didcomm.org/coordinate-mediation/1.0"));
+        assert_true(has(c, "https://didcomm.org/co*", "https://didcomm.org/connections/1.0"));
+        agency_world_close(&w);
+    }
+}
+
 /* What an invitation says of itself is text, never HTML. */
 static void page(void **unused)
 {
@@ -235,8 +274,9 @@ static void moves(void **unused)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(links),   cmocka_unit_test(no_invitations), cmocka_unit_test(page),
-        cmocka_unit_test(too_old), cmocka_unit_test(failing),        cmocka_unit_test(moves),
+        cmocka_unit_test(discloses), cmocka_unit_test(links),   cmocka_unit_test(no_invitations),
+        cmocka_unit_test(page),      cmocka_unit_test(too_old), cmocka_unit_test(failing),
+        cmocka_unit_test(moves),
     };
 
     return vcx_init() ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

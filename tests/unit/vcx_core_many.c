@@ -276,14 +276,20 @@ static void test_serialized(void **state)
     (void)state;
     world_open(&w, 26);
     world_connect(&w, &p, VCX_DIDEXCHANGE);
-    assert_int_equal(vcx_core_serialize(w.sides[BOB].core, "none", "https://x/", &text, why), VCX_E_HANDLE);
-    assert_int_equal(vcx_core_serialize(w.sides[BOB].core, p.invitee_id, "https://x/", &text, why), VCX_OK);
+    assert_int_equal(vcx_core_serialize(w.sides[BOB].core, "none", "https://x/", NULL, &text, why), VCX_E_HANDLE);
+    assert_int_equal(vcx_core_serialize(w.sides[BOB].core, p.invitee_id, "https://x/", NULL, &text, why), VCX_OK);
     root = vcx_serial_read(vcx_view(&text), &code, why);
     data = vcx_of(root, "data");
     assert_string_equal(vcx_text(data, "source_id"), "invitee's");
     assert_int_equal(json_integer_value(vcx_of(data, "state")), 4);
     assert_int_equal(strncmp(vcx_text(data, "invite_url"), "https://x/?oob=", 15), 0);
     assert_int_equal(strlen(vcx_text(data, "their_pw_verkey")) > 40, true);
+    json_decref(root);
+    pb_buf_fini(&text);
+    assert_int_equal(vcx_core_serialize(w.sides[BOB].core, p.invitee_id, "https://x/", "https://x/i/1", &text, why),
+                     VCX_OK);
+    root = vcx_serial_read(vcx_view(&text), &code, why);
+    assert_string_equal(vcx_text(vcx_of(root, "data"), "invite_url"), "https://x/i/1");
     json_decref(root);
     pb_buf_add(&text, "", 1);
     assert_int_equal(vcx_core_deserialize(w.sides[BOB].core, pbay_str((char *)text.p), id, why), VCX_E_SERIALIZE);

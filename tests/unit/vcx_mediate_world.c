@@ -28,8 +28,12 @@ static void load_connection(struct mediate_world *w)
 
 void mediate_open(struct mediate_world *w, const struct vcx_mediate_conf *conf)
 {
-    *w = (struct mediate_world){
-        .id = "mediation", .asked = json_array(), .keys = json_object(), .queue = json_array(), .given = json_object()};
+    *w = (struct mediate_world){.id = "mediation",
+                                .asked = json_array(),
+                                .keys = json_object(),
+                                .queue = json_array(),
+                                .given = json_object(),
+                                .links = json_object()};
     world_open(&w->w, 7);
     load_connection(w);
     w->conf = *conf;
@@ -52,6 +56,7 @@ void mediate_close(struct mediate_world *w)
     json_decref(w->keys);
     json_decref(w->queue);
     json_decref(w->given);
+    json_decref(w->links);
 }
 
 static void note_question(struct mediate_world *w, const struct vcx_action *a)
@@ -311,6 +316,34 @@ static json_t *batch(struct mediate_world *w, const json_t *question, const char
     return json_pack("{s:o}", "messages~attach", list);
 }
 
+static json_t *disclose(struct mediate_world *w, const json_t *question, const char **type)
+{
+    assert_string_equal(vcx_text(question, "query"), DIDCOMM "shorten-url/*");
+    *type = "discover-features/1.0/disclose";
+    return json_pack("{s:[{}, n, {s:s}]}", "protocols", "pid", w->offers ? w->offers : DIDCOMM "other/1.0");
+}
+
+static json_t *shorten(struct mediate_world *w, const json_t *question, const char **type)
+{
+    char url[64];
+
+    (void)snprintf(url, sizeof url, ORIGIN "/i/%zu", json_object_size(w->links) + 1);
+    json_object_set(w->links, url, (json_t *)(uintptr_t)question);
+    *type = "shorten-url/1.0/shortened-url";
+    return json_pack("{s:s}", "shortened_url", url);
+}
+
+static json_t *invalidate(struct mediate_world *w, const json_t *question, const char **type)
+{
+    const char *url = vcx_text(question, "shortened_url");
+
+    *type = "notification/1.0/ack";
+    if (!json_is_object(json_object_get(w->links, url)))
+        return problem(question, type);
+    json_object_set_new(w->links, url, json_null());
+    return json_pack("{s:s}", "status", "OK");
+}
+
 void mediate_serve(struct mediate_world *w, size_t at, bool lost)
 {
     static const struct {
@@ -320,7 +353,10 @@ void mediate_serve(struct mediate_world *w, size_t at, bool lost)
                 {DIDCOMM "coordinate-mediation/1.0/keylist-update", update},
                 {DIDCOMM "messagepickup/2.0/delivery-request", delivery},
                 {DIDCOMM "messagepickup/2.0/messages-received", received},
-                {DIDCOMM "messagepickup/1.0/batch-pickup", batch}};
+                {DIDCOMM "messagepickup/1.0/batch-pickup", batch},
+                {DIDCOMM "discover-features/1.0/query", disclose},
+                {DIDCOMM "shorten-url/1.0/request-shortened-url", shorten},
+                {DIDCOMM "shorten-url/1.0/invalidate-shortened-url", invalidate}};
     const json_t *question = json_array_get(w->asked, at);
     const char *type = NULL;
     json_t *answer = NULL;

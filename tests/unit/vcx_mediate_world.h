@@ -7,7 +7,8 @@
 
 #include "connections/vcx/vcx_mediate.h"
 
-#define ENDPOINT "http://mediator.example/in"
+#define ORIGIN   "http://mediator.example"
+#define ENDPOINT ORIGIN "/in"
 
 struct mediate_world {
     struct core_world w;
@@ -27,6 +28,8 @@ struct mediate_world {
     bool as_base64;     /* how it attaches */
     const char *result; /* of keylist updates; NULL = what happened */
     size_t update_max;  /* the longest update that came */
+    const char *offers; /* what it discloses; NULL = nothing */
+    json_t *links;      /* what was shortened: short link -> the request; null = invalidated */
     json_t *given;      /* envelopes that the client was given: text -> how often */
 };
 
