@@ -52,7 +52,7 @@ static void check_core(struct pbay_str text)
         assert(!vcx_core_next(core, NULL));
     } else {
         assert(vcx_core_find(core, id));
-        assert(vcx_core_serialize(core, id, "http://x/", &again, why) == VCX_OK);
+        assert(vcx_core_serialize(core, id, "http://x/", NULL, &again, why) == VCX_OK);
         (void)vcx_core_tick(core, INT64_MAX / 2);
     }
     pb_buf_fini(&again);
