@@ -169,12 +169,12 @@ struct pbay_principal {
     bool is_agent;            /* they may be its own process */
     const char **connections; /* and connections of these names */
     size_t n_connections;
-    unsigned instances;             /* so many processes at once; 0 = as many as there are places */
-    const char **to;                /* addresses and public ids that they may write to; none = all */
+    unsigned instances; /* so many processes at once; 0 = as many as there are places */
+    const char **to;    /* addresses and public ids that they may write to; none = all */
     size_t n_to;
-    struct pbay_pubid *protocols;   /* of what they send and receive; none = all */
+    struct pbay_pubid *protocols; /* of what they send and receive; none = all */
     size_t n_protocols;
-    uint32_t max_envelope;          /* bytes of what they send; 0 = the broker's limit */
+    uint32_t max_envelope; /* bytes of what they send; 0 = the broker's limit */
     struct pbay_conf_pos at;
 };
 
