@@ -57,9 +57,6 @@ struct pb_link {
     atomic_bool trace; /* print the verbs of each message */
     int wake_fd;
 
-    struct pb_key_pair keys; /* for tcp; broker_key empty = none is used. They do not change */
-    char broker_key[PB_KEY_TEXT];
-
     /* the driver only */
     void *context, *socket, *monitor;
     int socket_fd, monitor_fd; /* readable when something has come since libzmq was asked last */
@@ -72,6 +69,9 @@ struct pb_link {
     unsigned failures, sockets;
     int64_t opened_at, retry_at;
     char told[PB_MAX_TEXT + 1]; /* the last refusal that was logged */
+
+    char broker_key[PB_KEY_TEXT]; /* for tcp; empty = none is used. This and the next do not change */
+    struct pb_key_pair keys;
 };
 
 /* Milliseconds of the monotonic clock. */

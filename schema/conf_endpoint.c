@@ -113,7 +113,7 @@ bool pb_conf_endpoints(const struct pb_conf_ctx *ctx, const struct pb_yaml_node 
 
     if (list && !item)
         return pb_yaml_error(ctx->error, list, "expected at least one endpoint");
-    for (size_t i = 0; i < conf->n_endpoints; i++, item = item->next) {
+    for (size_t i = 0; item; i++, item = item->next) {
         if (!check(ctx, item, conf, &conf->endpoints[i]))
             return false;
     }
