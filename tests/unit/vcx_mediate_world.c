@@ -395,3 +395,27 @@ void mediate_key(uint8_t key[VCX_KEY], unsigned number)
     memset(key, 0, VCX_KEY);
     memcpy(key, &number, sizeof number);
 }
+
+/* ---- what tests begin with, and wait for ---- */
+
+void mediate_open_granted(struct mediate_world *w, const struct vcx_mediate_conf *conf)
+{
+    mediate_open(w, conf);
+    mediate_settle(w);
+    assert_int_equal(vcx_mediate_state(w->m), VCX_MEDIATE_GRANTED);
+}
+
+void mediate_expect_between(int64_t time, int64_t from, int64_t to)
+{
+    if (time < from || time > to)
+        fail_msg("%lld is not in %lld to %lld", (long long)time, (long long)from, (long long)to);
+}
+
+/* The next time something is due, from now on, is in this range; be there. */
+void mediate_wait_between(struct mediate_world *w, int64_t from, int64_t to)
+{
+    mediate_expect_between(w->due - w->w.now, from, to);
+    mediate_turn_at(w, w->due - 1);
+    assert_string_equal(mediate_asks(w), "");
+    mediate_turn_at(w, w->due);
+}

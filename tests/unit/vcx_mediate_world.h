@@ -68,4 +68,12 @@ void mediate_post(struct mediate_world *w, const char *envelope);
 
 void mediate_key(uint8_t key[VCX_KEY], unsigned number);
 
+/* Opened, and granted. */
+void mediate_open_granted(struct mediate_world *w, const struct vcx_mediate_conf *conf);
+
+void mediate_expect_between(int64_t time, int64_t from, int64_t to);
+
+/* The next time something is due, from now on, is in this range; be there. */
+void mediate_wait_between(struct mediate_world *w, int64_t from, int64_t to);
+
 #endif
